@@ -1,0 +1,146 @@
+/* The interlocks: a pure filter between what the sequencers ask and what reaches the hardware.
+ *
+ * interlock_step() applies every rule of docs/hazards.md (ids T, E, G, M, N, S) to a request and yields an output that
+ * obeys all of them, for every request and every image. Integers only, no heap, no clock, loops bounded by the
+ * number of slots. Cost: linear in slots. Called every 5 ms tick and once per drained batch of frames.
+ */
+#ifndef RINGMAIN_RT_INTERLOCK_H
+#define RINGMAIN_RT_INTERLOCK_H
+
+#include "configs/config.h"
+#include "rt/image.h"
+#include "rt/request.h"
+
+/* One contactor's book: what was commanded when, what it did, how it wears. */
+struct contactor_book {
+    bool fitted;
+    bool command;       /* last output */
+    int64_t changed_us; /* when command last changed */
+    bool welded, stuck, untrusted;
+    bool confirmed; /* feedback agreed with command since the last change */
+    uint16_t operate_ms, release_ms;
+    uint32_t operations, loaded_operations;
+};
+
+struct interlock_module {
+    int32_t set_mv, set_ma; /* last output */
+    bool run;
+    int64_t off_since_us;  /* run last false */
+    enum fault_code fault; /* FAULT_NONE, MODULE_LOST, MODULE_FAULT */
+};
+
+struct interlock_slot {
+    struct contactor_book contactor[CONTACTORS_PER_SLOT];
+    struct interlock_module module[RM_MODULES_PER_SLOT_MAX];
+    uint64_t faults;      /* bit n: fault code n active (cause present) */
+    uint64_t latched;     /* bit n: latched */
+    enum stop_class stop; /* what the faults demand of this slot's gun, NONE when free */
+    bool released;        /* boot hold over (S15) */
+    bool live;            /* gun may be energised */
+    uint16_t island_may;  /* lowest slot of the component under may(edge) */
+    uint16_t island_sure;
+    bool imd_passed;      /* N2: self-test passed and insulation ok on the present component */
+    uint8_t imd_failures; /* consecutive failed cable checks (N5) */
+    int64_t overvoltage_since_us, overvoltage_emergency_since_us, temperature_fallback_since_us;
+    int64_t hold_until_us;   /* boot */
+    int32_t derate_permille; /* connector temperature */
+};
+
+/* One rule that altered or refused something in this step. */
+struct interlock_note {
+    uint16_t rule; /* enum rule_id */
+    uint16_t slot;
+    uint16_t component; /* contactor kind, CONTACTORS_PER_SLOT + module index, or 0xffff */
+};
+#define INTERLOCK_NOTES_MAX 128
+
+struct interlock_state {
+    struct interlock_slot slot[RM_SLOTS_MAX];
+    bool estop_latched;     /* S3, any zone; per zone in zone_estop */
+    uint64_t zone_estop;    /* bit z */
+    int64_t committed_w;    /* books of S12/S13: the most the modules may draw at their input now */
+    uint32_t rule_hits[64]; /* by enum rule_id */
+    uint32_t notes;
+    struct interlock_note note[INTERLOCK_NOTES_MAX]; /* of the last step */
+};
+
+enum rule_id {
+    RULE_NONE = 0,
+    RULE_T1,
+    RULE_T2,
+    RULE_T3,
+    RULE_T4,
+    RULE_T5,
+    RULE_T6,
+    RULE_T7,
+    RULE_E1,
+    RULE_E2,
+    RULE_E3,
+    RULE_E4,
+    RULE_E5,
+    RULE_E6,
+    RULE_E7,
+    RULE_G1,
+    RULE_G2,
+    RULE_G3,
+    RULE_G4,
+    RULE_G5,
+    RULE_G6,
+    RULE_G7,
+    RULE_G8,
+    RULE_G9,
+    RULE_M1,
+    RULE_M2,
+    RULE_M3,
+    RULE_M4,
+    RULE_M5,
+    RULE_M6,
+    RULE_M7,
+    RULE_M8,
+    RULE_N1,
+    RULE_N2,
+    RULE_N3,
+    RULE_N4,
+    RULE_N5,
+    RULE_S1,
+    RULE_S2,
+    RULE_S3,
+    RULE_S4,
+    RULE_S5,
+    RULE_S6,
+    RULE_S7,
+    RULE_S8,
+    RULE_S9,
+    RULE_S10,
+    RULE_S11,
+    RULE_S12,
+    RULE_S13,
+    RULE_S14,
+    RULE_S15,
+    RULE_S16,
+    RULE_COUNT
+};
+const char *rule_name(unsigned rule); /* "T1" ..; "?" when out of range */
+
+/* Everything an evaluation needs besides the image. */
+struct interlock_in {
+    int64_t now_us;
+    int64_t site_limit_w; /* in force at the modules' input: min(grid, lease or fail-safe) */
+    int64_t plan_age_us;  /* age of the newest accepted proposal; INT64_MAX none yet */
+    uint64_t clear_faults[RM_SLOTS_MAX]; /* an operator's request this step: bit n, fault code n */
+    bool reset_estop;                    /* a person's reset this step (S3) */
+};
+
+void interlock_init(struct interlock_state *s, const struct config *config, int64_t now_us);
+
+void interlock_step(struct interlock_state *s, const struct config *config,
+                    const struct image *image, const struct interlock_in *in,
+                    const struct request *request, struct output *out);
+
+/* The two-sided topology of one contactor: may conduct, surely conducts. Exposed for sequencer, planner input and status. */
+bool contactor_may(const struct interlock_state *s, const struct config *config,
+                   const struct image *image, uint32_t slot, unsigned kind, int64_t now_us);
+bool contactor_sure(const struct interlock_state *s, const struct config *config,
+                    const struct image *image, uint32_t slot, unsigned kind, int64_t now_us);
+
+#endif
