@@ -32,6 +32,9 @@ function(ringmain_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+  if(CMAKE_CURRENT_SOURCE_DIR MATCHES "tests/unit/shm$")
+    set_property(GLOBAL APPEND PROPERTY RINGMAIN_THREAD_TESTS ${name})  # built and run in the tsan preset
+  endif()
 endfunction()
 
 # ringmain_fuzz(NAME SOURCES a.c ... [LIBS x ...])  a libFuzzer target; built only in the fuzz preset
@@ -45,6 +48,7 @@ function(ringmain_fuzz name)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  set_property(GLOBAL APPEND PROPERTY RINGMAIN_FUZZ_TARGETS ${name})
 endfunction()
 
 # ringmain_subdirectories(a b ..)  add those that hold a CMakeLists.txt

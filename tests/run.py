@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""All tests, part by part, with one count at the end. `./hub test` calls it.
+
+A part is a list of steps; each step yields (name, passed) pairs. Nothing is skipped silently: what cannot run fails.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OUT = os.path.join(TOP, "out", "test")
+
+
+class Count:
+    def __init__(self):
+        self.passed, self.failed, self.times = [], [], []
+
+    def add(self, name, ok, detail=""):
+        (self.passed if ok else self.failed).append(name)
+        if not ok:
+            print("FAIL %s%s" % (name, (": " + detail) if detail else ""), flush=True)
+
+
+def step(text):
+    print("==> %s" % text, flush=True)
+
+
+def run(command, log, timeout, env=None):
+    """Exit code, output in the log file; 124 on time-out. The children of a timed-out command are ended with it."""
+    os.makedirs(OUT, exist_ok=True)
+    with open(os.path.join(OUT, log), "wb") as f:
+        process = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT,
+                                   env=dict(os.environ, **(env or {})), start_new_session=True)
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait()
+            return 124
+
+
+def tail(log, lines=30):
+    with open(os.path.join(OUT, log), errors="replace") as f:
+        return "".join(f.readlines()[-lines:])
+
+
+def build(count, preset, targets=()):
+    step("building (%s)" % preset)
+    start = time.monotonic()
+    command = ["./hub", "build", preset]
+    for target in targets:
+        command += ["--target", target]
+    code = run(command, "build-%s.log" % preset, 1500)
+    count.times.append(("build " + preset, time.monotonic() - start))
+    count.add("build %s" % preset, code == 0, "see out/test/build-%s.log\n%s" % (preset, tail("build-%s.log" % preset) if code else ""))
+    return code == 0
+
+
+def cmocka_counts(text):
+    """Single tests inside the output of one cmocka program."""
+    return len(re.findall(r"\[       OK \]", text)), re.findall(r"\[  FAILED  \] (\w+)$", text, re.M)
+
+
+def ctest(count, preset, label, jobs=2, name_filter=None, env=None):
+    """Runs the ctest programs of a label; counts the tests inside each."""
+    title = "%s tests (%s)" % (label, preset)
+    step(title)
+    start = time.monotonic()
+    junit = os.path.join(OUT, "ctest-%s-%s.xml" % (preset, label))
+    os.makedirs(OUT, exist_ok=True)
+    if os.path.exists(junit):
+        os.unlink(junit)
+    command = ["ctest", "--test-dir", "build/" + preset, "-L", "^%s$" % label, "-j", str(jobs), "--output-on-failure",
+               "--no-tests=error", "--output-junit", junit, "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000"]
+    if name_filter:
+        command += ["-R", name_filter]
+    code = run(command, "ctest-%s-%s.log" % (preset, label), 2400, env)
+    count.times.append((title, time.monotonic() - start))
+    if not os.path.exists(junit):
+        count.add(title, False, "ctest ran nothing (exit %d), see out/test/ctest-%s-%s.log" % (code, preset, label))
+        return
+    for case in ET.parse(junit).getroot().iter("testcase"):
+        name = "%s/%s" % (preset, case.get("name"))
+        output = case.findtext("system-out") or ""
+        passed, failed = cmocka_counts(output)
+        ok = case.get("status") == "run" and case.find("failure") is None
+        for i in range(passed if ok else max(0, passed)):
+            count.passed.append("%s[%d]" % (name, i))
+        if not ok:
+            for test in sorted(set(failed)) or ["(program)"]:
+                count.add("%s:%s" % (name, test), False)
+            print(output[-4000:], flush=True)
+        elif passed == 0:
+            count.add(name, True)
+
+
+def script(count, title, command, timeout, env=None):
+    """A test script that prints `ok NAME` and `not ok NAME` lines."""
+    step(title)
+    start = time.monotonic()
+    log = re.sub(r"\W+", "-", title) + ".log"
+    code = run(command, log, timeout, env)
+    count.times.append((title, time.monotonic() - start))
+    with open(os.path.join(OUT, log), errors="replace") as f:
+        text = f.read()
+    oks = re.findall(r"^ok (.+)$", text, re.M)
+    bad = re.findall(r"^not ok (.+)$", text, re.M)
+    for name in oks:
+        count.passed.append(name)
+    for name in bad:
+        count.add(name, False)
+    if code != 0 and not bad:
+        count.add(title, False, "exit %d, see out/test/%s\n%s" % (code, log, tail(log)))
+    elif not oks:
+        count.add(title, False, "no test ran, see out/test/%s" % log)
+    elif bad:
+        print(tail(log, 60), flush=True)
+
+
+def part_unit(count):
+    if build(count, "dev"):
+        ctest(count, "dev", "unit")
+    if build(count, "asan"):
+        ctest(count, "asan", "unit")
+    if build(count, "tsan", ["tsan-tests"]):
+        ctest(count, "tsan", "unit", name_filter="shm|ring|snapshot|triple")
+
+
+def part_integration(count):
+    if build(count, "dev"):
+        ctest(count, "dev", "integration", jobs=1)
+    if build(count, "release", ["hub-programs"]):
+        script(count, "the hub as a whole", ["python3", "tests/integration/run.py", "--bin", "build/release/bin"], 1500)
+
+
+def part_fuzz(count):
+    if build(count, "fuzz", ["fuzz-targets"]):
+        script(count, "fuzzing, short", ["python3", "tests/fuzz/run.py", "--seconds", "20"], 900)
+
+
+def part_check(count):
+    script(count, "checks", ["python3", "tests/check.py"], 900)
+
+
+def part_rt(count):
+    subprocess.run(["./hub", "install", "rt"], cwd=TOP, check=True)
+    if build(count, "release", ["hub-programs"]):
+        script(count, "PREEMPT_RT guest", ["python3", "tests/rt-guest/run.py", "--bin", "build/release/bin"], 2400)
+
+
+def part_cov(count):
+    if build(count, "cov"):
+        ctest(count, "cov", "unit")
+        script(count, "coverage", ["python3", "tests/coverage.py"], 600)
+
+
+PARTS = {
+    "unit": [part_unit], "integration": [part_integration], "fuzz": [part_fuzz], "rt": [part_rt], "check": [part_check],
+    "cov": [part_cov], "all": [part_check, part_unit, part_integration, part_fuzz, part_cov, part_rt],
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./hub test")
+    parser.add_argument("part", nargs="?", default="all", choices=sorted(PARTS))
+    parser.add_argument("--json", help="write the counts and times to this file")
+    args = parser.parse_args()
+    count = Count()
+    start = time.monotonic()
+    for part in PARTS[args.part]:
+        part(count)
+    print("\nwhere the time went:")
+    for name, seconds in count.times:
+        print("  %6.0f s  %s" % (seconds, name))
+    print("  %6.0f s  in all" % (time.monotonic() - start))
+    for name in count.failed:
+        print("failed: %s" % name)
+    if args.json:
+        with open(args.json, "w") as f:
+            json.dump({"passed": len(count.passed), "failed": len(count.failed), "failures": count.failed,
+                       "times_s": {n: round(s, 1) for n, s in count.times}}, f, indent=2)
+    print("%d passed, %d failed" % (len(count.passed), len(count.failed)))
+    sys.exit(1 if count.failed or not count.passed else 0)
+
+
+if __name__ == "__main__":
+    main()
