@@ -228,3 +228,25 @@ class Guest:
             self.failed.append("the script did not reach its end; see %s" % os.path.relpath(self.folder, TOP))
         say("guest %s: %.0f s, %d held, %d failed" % (self.name, self.seconds, len(self.passed), len(self.failed)))
         return not self.failed
+
+
+def python_files(imports):
+    """{guest path: host path} of Debian's python3 with just the modules that these imports load (byte code beside them)."""
+    code = "import %s\nimport sys\nprint('\\n'.join(getattr(m, '__file__', None) or '' for m in list(sys.modules.values())))" % ", ".join(imports)
+    text = subprocess.run(["/usr/bin/python3", "-c", code], capture_output=True, text=True, check=True).stdout
+    out = {"/usr/bin/python3": os.path.realpath("/usr/bin/python3")}
+    version = os.path.basename(out["/usr/bin/python3"])
+    lib = "/usr/lib/" + version
+    names = {line for line in text.split("\n") if line.startswith(lib)}
+    for package in ("encodings",):  # codecs load lazily
+        for name in ("__init__", "aliases", "utf_8", "ascii", "latin_1", "idna"):
+            names.add("%s/%s/%s.py" % (lib, package, name))
+    for name in names:
+        if not os.path.exists(name):
+            continue
+        out[name] = name
+        folder, base = os.path.split(name)
+        cached = os.path.join(folder, "__pycache__", base[:-3] + ".cpython-%s.pyc" % version[len("python"):].replace(".", ""))
+        if os.path.exists(cached):
+            out[cached] = cached
+    return out
