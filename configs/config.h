@@ -9,7 +9,10 @@
 #ifndef RINGMAIN_CONFIGS_CONFIG_H
 #define RINGMAIN_CONFIGS_CONFIG_H
 
+#include "configs/plc_messages.h"
 #include "shm/base.h"
+
+#include <stdio.h>
 
 enum can_transport { CAN_TRANSPORT_SOCKETCAN = 0, CAN_TRANSPORT_UNIX, CAN_TRANSPORT_UDP };
 enum interface_role { INTERFACE_ROLE_PLC = 0, INTERFACE_ROLE_MODULES };
@@ -139,6 +142,10 @@ struct config {
     struct {
         int32_t security_profile; /* OCPP security profile 0..3 */
     } security;
+    /* Frames of the PLC buses, for the load analysis; period 0: on events only. */
+    struct config_plc_timing {
+        int32_t period_ms, deadline_ms;
+    } plc_timing[PLC_MESSAGE_COUNT];
 };
 
 #define CONFIG_ERRORS_MAX 64
@@ -166,6 +173,17 @@ int config_parse(const char *json, size_t length, struct config *out,
 /* A ring of n slots with guns and modules_per_slot modules of 30 kW, as charger.json would give it; for tests,
  * benchmarks and simulators. n 1..RM_SLOTS_MAX, modules_per_slot 0..8. Never fails for values in range (asserted). */
 void config_ring(struct config *out, uint32_t n, uint32_t modules_per_slot);
+
+/* The overrides of every program's command line, checked as the file's values are; NULL leaves a value alone.
+ * transport: "socketcan", "unix:FOLDER" or "udp:HOST:BASEPORT" (interface i gets port BASEPORT + i), for all interfaces.
+ * shm_name: "/name". run_folder: folder of the sockets. 0, or -EINVAL with errors filled and the config as it was. */
+int config_override(struct config *config, const char *transport, const char *shm_name,
+                    const char *run_folder, struct config_errors *errors) RM_MUST_CHECK;
+
+/* config_load(), and on failure every error on err, one paragraph each, with the file's name. 0 or as config_load(). */
+int config_load_or_explain(const char *path, struct config *out, FILE *err) RM_MUST_CHECK;
+/* The errors alone, as config_load_or_explain() prints them; source names the file or option. */
+void config_errors_print(FILE *err, const char *source, const struct config_errors *errors);
 
 /* Index of the interface with that name, or -1. */
 int config_interface_index(const struct config *config, const char *name);
