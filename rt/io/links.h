@@ -1,0 +1,60 @@
+/* Keeps the interfaces connected, outside the real-time threads.
+ *
+ * Connecting a socket, restarting a controller and asking for its state can block on the kernel's network lock or on a
+ * far side. The main (ordinary) thread does it here and hands descriptors to the guard through one atomic place per
+ * interface; two eventfds are the bells. Neither side ever waits for the other.
+ *
+ * Start: every interface is tried once. What cannot work (no such interface, no permission, malformed address) is an
+ * error; a socket transport whose far side is not there yet is retried for ever with back-off, its interface down.
+ */
+#ifndef RINGMAIN_RT_IO_LINKS_H
+#define RINGMAIN_RT_IO_LINKS_H
+
+#include <stdatomic.h>
+
+#include "rt/io/bus.h"
+#include "rt/io/bus_open.h"
+
+/* A far side of the same machine is cheap to ask: the back-off ends at one second. */
+#define LINKS_BACKOFF_MAX_MS 1000
+#define LINKS_SUPERVISE_MS   500
+
+struct links_place {
+    _Alignas(RM_CACHE_LINE) _Atomic int offered_fd; /* main to guard; -1 none */
+    _Atomic int supervised; /* main to guard: enum interface_state by libsocketcan, -1 unknown */
+    _Atomic uint32_t connect_requests, restart_requests; /* guard to main */
+    /* main thread's own */
+    uint32_t connect_served, restart_served;
+    int32_t backoff_ms;
+    int64_t attempt_us; /* 0: nothing to do */
+    bool supervise;     /* a controller that Ringmain manages */
+    uint32_t failures;
+};
+
+struct links {
+    const struct config *config;
+    struct bus_filters filters[RM_INTERFACES_MAX];
+    int guard_bell; /* eventfd, readable by the guard: an offer waits */
+    int main_bell;  /* eventfd, readable by the main thread: a request waits */
+    int64_t supervise_us;
+    struct links_place place[RM_INTERFACES_MAX];
+};
+
+/* Start-up. 0 or -errno with *error. filters[i] must stay valid. */
+int links_open(struct links *l, const struct config *config,
+               const struct bus_filters filters[RM_INTERFACES_MAX],
+               struct io_error *error) RM_MUST_CHECK;
+void links_close(struct links *l);
+
+/* Main thread: whatever is due. Returns the milliseconds until something else will be (at most 1000). */
+int links_service(struct links *l, int64_t now_us);
+
+/* Guard: the offered descriptor of an interface, now its own; -1 none. */
+int links_take(struct links *l, uint32_t interface);
+/* Guard: the descriptor is gone (the guard has closed it) / the controller shall be restarted. Never blocks. */
+void links_ask_connect(struct links *l, uint32_t interface);
+void links_ask_restart(struct links *l, uint32_t interface);
+/* Guard: supervised state, false when there is none. */
+bool links_supervised(struct links *l, uint32_t interface, enum interface_state *state);
+
+#endif
