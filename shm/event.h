@@ -1,6 +1,7 @@
 /* Events: what happened, rt to nrt, in 64-byte records of the events ring.
  *
- * The ring's producer numbers them (seq, from 1 within one boot id). Effects are idempotent by (boot id, seq).
+ * The ring's producer numbers them (seq, from 1 within one segment, going on over restarts of ringmain-rt). Effects are
+ * idempotent by (boot id, seq); shm_event_boot_id() tells the boot id of a number.
  * What is billed is never only in an event: see session.h.
  */
 #ifndef RINGMAIN_SHM_EVENT_H
