@@ -31,7 +31,7 @@ struct plan_slot {
     int64_t profile_limit_w; /* lease on this gun; INT64_MAX none */
     int32_t bus_mv;
     int32_t power_w;     /* measured */
-    int32_t committed_w; /* guard's books: the most it may draw now */
+    int32_t committed_w; /* guard's books: the most it may draw now, at the modules' input */
     int64_t arrival_us;  /* for first come, first served */
     /* boundary to the clockwise neighbour */
     bool edge_fitted, edge_may, edge_sure, edge_locked;
@@ -47,6 +47,7 @@ struct plan_input {
     int64_t site_limit_w; /* min(grid, valid lease or fail-safe) at the modules' input */
     enum limit_reason site_limit_reason;
     int32_t efficiency_permille;
+    int32_t i_cc_ma; /* current limit of cable check, precharge and weld test */
     struct plan_slot slot[RM_SLOTS_MAX];
 };
 

@@ -26,11 +26,27 @@ struct gun {
     enum auth_source auth_source;
     char id_token[RM_ID_TOKEN_LEN];
     bool operative;     /* availability by command */
+    bool denied;        /* authorisation refused for this vehicle */
     bool sessions_full; /* set by control: no room for a finished record */
     bool energised;
     int32_t set_mv, set_ma; /* ramped island setpoint of the moment, before sharing among modules */
     int64_t ramp_us;        /* when set_ma was last advanced */
     int64_t targets_lost_us; /* EVDC_Targets stale since; 0 fresh */
+    int64_t pause_us;        /* CHARGING: vehicle asks for nothing since; 0 it asks */
+    int64_t live_us;         /* RAMP_DOWN: setpoint at zero since; 0 not yet */
+    uint64_t
+        own_latched; /* bit n: fault code n found here and latched (CABLE_SHORT, CONTACTOR_WELDED by voltage) */
+    enum fault_code
+        failed; /* verdict of a stage that failed; ends the session by the fault's class */
+    int32_t share_ma[RM_MODULES_PER_SLOT_MAX]; /* weights by which set_ma is shared */
+    int32_t cable_check_mv;                    /* test voltage of this cable check */
+    uint8_t mn_mask;                           /* bit j: MN of module j wanted closed */
+    uint8_t hlc_seen;                          /* last fresh stage: a change is progress */
+    bool plugged;                              /* control pilot said B, C or D last */
+    bool session;                              /* a session record runs */
+    bool matched;                              /* PRECHARGE: voltage within dv_gc */
+    bool
+        test_armed; /* cable check: self-test seen in another state than passed since it was asked for */
 };
 
 /* What the PLC must be told besides contactors (ConfigCmd and the two EVSE frames). */
@@ -54,6 +70,22 @@ struct gun_effects {
 
 void gun_init(struct gun *g, bool has_gun, int64_t now_us);
 
+/* A token was accepted (COMMAND_AUTHORISE checked by control): kept until until_us when nobody is plugged in. */
+void gun_authorise(struct gun *g, enum auth_source source, const char id_token[RM_ID_TOKEN_LEN],
+                   int64_t until_us);
+
+/* true while the slot's gun, path or vehicle is in a session that control_shutdown has to wait for. */
+bool gun_in_session(const struct gun *g);
+
+/* May this module be used: heard within t_mod_soft, no condemning alarm, neither it nor its MN faulty. */
+bool gun_module_usable(const struct config *config, const struct image_slot *image,
+                       const struct interlock_slot *interlock, uint32_t slot, uint32_t module,
+                       int64_t now_us);
+
+/* Cable-check voltage of design/interlocks.md: EV maximum <= 500 V: min(500, EVmax + 50, EVSEmax), above:
+ * min(EVSEmax, 1.1 x EVmax). */
+int32_t gun_cable_check_mv(int32_t ev_max_mv, int32_t evse_max_mv);
+
 struct gun_inputs {
     int64_t now_us;
     const struct config *config;
@@ -61,8 +93,8 @@ struct gun_inputs {
     const struct image_slot *image;
     const struct interlock_slot *interlock;
     const struct proposal_slot *proposal; /* NULL: none yet */
-    int64_t plan_age_us;
-    bool stop_requested; /* by command; reason in stop_reason */
+    int64_t plan_age_us;                  /* INT64_MAX none yet */
+    bool stop_requested;                  /* by command; reason in stop_reason */
     enum stop_reason stop_reason;
     bool shutdown;
 };

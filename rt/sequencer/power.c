@@ -1,0 +1,237 @@
+#include "rt/sequencer/sequencer_private.h"
+
+#include <string.h>
+
+static int32_t least(int32_t a, int32_t b) {
+    return a < b ? a : b;
+}
+
+/* Moves set_ma towards wanted at the given rates; what is below one milliampere waits for the next step. */
+static void ramp(struct gun *g, int64_t now_us, int32_t wanted_ma, int32_t up_ma_s,
+                 int32_t down_ma_s) {
+    int64_t dt_us = now_us - g->ramp_us;
+    if (dt_us > GUN_RAMP_DT_MAX_US || dt_us < 0) {
+        dt_us = GUN_RAMP_DT_MAX_US;
+        g->ramp_us = now_us - dt_us;
+    }
+    if (g->set_ma == wanted_ma) {
+        g->ramp_us = now_us;
+        return;
+    }
+    const int64_t rate_ma_s = wanted_ma > g->set_ma ? up_ma_s : down_ma_s;
+    const int64_t step_ma = rate_ma_s * dt_us / 1000000;
+    if (step_ma == 0) {
+        return;
+    }
+    g->ramp_us += step_ma * 1000000 / rate_ma_s;
+    if (wanted_ma > g->set_ma) {
+        g->set_ma = wanted_ma - g->set_ma <= step_ma ? wanted_ma : g->set_ma + (int32_t)step_ma;
+    } else {
+        g->set_ma = g->set_ma - wanted_ma <= step_ma ? wanted_ma : g->set_ma - (int32_t)step_ma;
+    }
+}
+
+/* Vehicle's target voltage within its own maximum and the connector's; the last one while the target is stale. */
+static void follow_voltage(struct gun *g, const struct gun_inputs *in) {
+    const struct image_slot *image = in->image;
+    if (!sample_fresh(&image->ev_target_mv, in->now_us, GUN_TARGETS_MS)) {
+        return;
+    }
+    int32_t mv = least(image->ev_target_mv.value, gun_connector(in)->max_voltage_mv);
+    if (image->ev_max_mv.valid && image->ev_max_mv.value > 0) {
+        mv = least(mv, image->ev_max_mv.value);
+    }
+    g->set_mv = mv > 0 ? mv : 0;
+}
+
+/* The most the vehicle, its cable and the connector take now. Without fresh targets nothing. */
+static int32_t vehicle_limit_ma(const struct gun_inputs *in) {
+    const struct image_slot *image = in->image;
+    const struct config_connector *c = gun_connector(in);
+    if (!sample_fresh(&image->ev_target_ma, in->now_us, GUN_TARGETS_MS) ||
+        !sample_fresh(&image->ev_target_mv, in->now_us, GUN_TARGETS_MS)) {
+        return 0;
+    }
+    int32_t ma =
+        least(image->ev_target_ma.value, least(c->max_current_ma, c->cable_max_current_ma));
+    if (image->ev_max_ma.valid) {
+        ma = least(ma, image->ev_max_ma.value);
+    }
+    const int32_t derated_ma =
+        (int32_t)((int64_t)c->max_current_ma * in->interlock->derate_permille / 1000);
+    ma = least(ma, derated_ma);
+    return ma > 0 ? ma : 0;
+}
+
+/* Weights of the modules that may carry current; their sum is what the proposal lets this gun have. */
+static int32_t take_shares(struct gun *g, const struct gun_inputs *in, uint8_t able) {
+    int64_t sum_ma = 0;
+    for (uint32_t j = 0; j < in->config->slot[in->slot].module_count; j++) {
+        const struct proposal_module *p = &in->proposal->module[j];
+        const bool may = (able & (1u << j)) != 0 && p->run && p->set_ma > 0;
+        g->share_ma[j] = may ? p->set_ma : 0;
+        sum_ma += g->share_ma[j];
+    }
+    return (int32_t)(sum_ma > INT32_MAX ? INT32_MAX : sum_ma);
+}
+
+/* total_ma over the able modules by weight, rounded down, so that the sum never exceeds it. */
+static void share(const struct gun *g, uint32_t count, uint8_t able, int32_t total_ma,
+                  const int32_t *weight_ma, struct request_slot *request) {
+    int64_t sum = 0;
+    for (uint32_t j = 0; j < count; j++) {
+        sum += (able & (1u << j)) != 0 ? weight_ma[j] : 0;
+    }
+    for (uint32_t j = 0; j < count; j++) {
+        if ((able & (1u << j)) == 0) {
+            continue;
+        }
+        const int64_t weight = sum > 0 ? weight_ma[j] : 1;
+        const int64_t whole = sum > 0 ? sum : __builtin_popcount(able);
+        request->module[j].run = weight > 0;
+        request->module[j].set_mv = weight > 0 ? g->set_mv : 0;
+        request->module[j].set_ma = (int32_t)(total_ma * weight / whole);
+    }
+}
+
+static void hold(const struct gun *g, const struct gun_inputs *in, uint8_t able, int32_t total_ma,
+                 struct request_slot *request, enum power_purpose purpose) {
+    static const int32_t equal[RM_MODULES_PER_SLOT_MAX] = {0};
+    request->purpose = purpose;
+    if (g->set_mv >= in->config->interlock.v_safe_mv) {
+        share(g, in->config->slot[in->slot].module_count, able, total_ma, equal, request);
+    }
+}
+
+/* A module that the proposal wants and that is not on the bus yet: brought to the bus voltage without current, then its
+ * MN closes (M1). One that it no longer wants is switched off first, then its MN opens (M2): make before break. */
+static void follow_modules(struct gun *g, const struct gun_inputs *in, const struct gun_view *v,
+                           struct request_slot *request) {
+    const struct config_interlock *k = &in->config->interlock;
+    for (uint32_t j = 0; j < in->config->slot[in->slot].module_count; j++) {
+        const uint8_t bit = (uint8_t)(1u << j);
+        const struct image_module *m = &in->image->module[j];
+        const bool wanted = in->proposal->module[j].mn;
+        if ((g->mn_mask & bit) == 0 && wanted && (v->usable & bit) != 0 && v->bus_known) {
+            request->module[j].run = true;
+            request->module[j].set_mv = v->bus_mv;
+            const int32_t gap_mv = m->voltage_mv.value - v->bus_mv;
+            if (sample_fresh(&m->voltage_mv, in->now_us, GUN_METER_MS) && gap_mv <= k->dv_mn_mv &&
+                gap_mv >= -k->dv_mn_mv) {
+                g->mn_mask |= bit;
+            }
+        } else if ((g->mn_mask & bit) != 0 && !wanted && (g->mn_mask & ~bit & v->joined) != 0 &&
+                   sample_fresh(&m->current_ma, in->now_us, GUN_METER_MS) &&
+                   m->current_ma.value <= k->i_off_ma) {
+            g->mn_mask &= (uint8_t)~bit;
+        }
+    }
+}
+
+static void serve(struct gun *g, const struct gun_inputs *in, const struct gun_view *v,
+                  uint8_t able, struct request_slot *request) {
+    const struct config_interlock *k = &in->config->interlock;
+    const bool fresh = in->proposal != NULL && in->plan_age_us <= (int64_t)k->t_plan_ms * 1000;
+    const int32_t vehicle_ma = vehicle_limit_ma(in);
+    int32_t wanted_ma = 0;
+    follow_voltage(g, in);
+    if (fresh) {
+        wanted_ma = least(take_shares(g, in, able), vehicle_ma);
+    }
+    if (g->set_mv < k->v_safe_mv) {
+        wanted_ma = 0;
+    }
+    ramp(g, in->now_us, wanted_ma, k->ramp_up_ma_s, k->ramp_down_ma_s);
+    g->set_ma = least(g->set_ma, vehicle_ma); /* what the vehicle no longer takes goes at once */
+    request->purpose = POWER_PURPOSE_SERVE;
+    if (g->set_mv >= k->v_safe_mv) {
+        share(g, in->config->slot[in->slot].module_count, able, g->set_ma, g->share_ma, request);
+    }
+    if (fresh) {
+        follow_modules(g, in, v, request);
+    }
+}
+
+static void ramp_down(struct gun *g, const struct gun_inputs *in, uint8_t able,
+                      struct request_slot *request) {
+    const struct config_interlock *k = &in->config->interlock;
+    ramp(g, in->now_us, 0, k->ramp_up_ma_s,
+         g->stop >= STOP_CLASS_ERROR ? k->ramp_error_ma_s : k->ramp_down_ma_s);
+    g->set_ma = least(g->set_ma, vehicle_limit_ma(in));
+    if (g->set_ma == 0 && g->live_us == 0) {
+        g->live_us = in->now_us;
+    }
+    request->purpose = POWER_PURPOSE_SERVE;
+    if (g->set_mv >= k->v_safe_mv) {
+        share(g, in->config->slot[in->slot].module_count, able, g->set_ma, g->share_ma, request);
+    }
+}
+
+static void module_contactors(struct gun *g, const struct gun_view *v,
+                              struct request_slot *request) {
+    const struct gun_row *row = &gun_rows[g->state];
+    if (row->served || g->state == GUN_STATE_RAMP_DOWN) {
+        g->mn_mask &= v->usable;
+    }
+    if (row->mn == GUN_MN_OPEN || g->stop == STOP_CLASS_EMERGENCY) {
+        g->mn_mask = 0;
+    }
+    for (uint32_t j = 0; j < RM_MODULES_PER_SLOT_MAX; j++) {
+        request->module[j].mn = (g->mn_mask & (1u << j)) != 0;
+    }
+}
+
+/* The test voltage of the cable check may stand above the vehicle's maximum; nothing later may. */
+static void leave_test_voltage(struct gun *g, const struct gun_inputs *in) {
+    if (in->image->ev_max_mv.valid) {
+        g->set_mv = least(g->set_mv, in->image->ev_max_mv.value);
+    }
+}
+
+void gun_power_step(struct gun *g, const struct gun_inputs *in, const struct gun_view *v,
+                    struct request_slot *request) {
+    const int32_t i_cc_ma = in->config->interlock.i_cc_ma;
+    module_contactors(g, v, request);
+    const uint8_t able = g->mn_mask & v->joined & v->usable;
+    switch ((enum gun_power)gun_rows[g->state].power) {
+    case GUN_POWER_OFF: break;
+    case GUN_POWER_CABLE_CHECK:
+        if (g->step >= CABLE_CHECK_RAISE && g->step <= CABLE_CHECK_VERDICT) {
+            g->set_mv = g->cable_check_mv;
+            g->set_ma = i_cc_ma;
+            hold(g, in, able, i_cc_ma, request, POWER_PURPOSE_SERVE);
+        } else {
+            request->purpose = POWER_PURPOSE_SERVE;
+            g->set_mv = 0;
+            g->set_ma = 0;
+        }
+        break;
+    case GUN_POWER_PRECHARGE:
+        follow_voltage(g, in);
+        g->set_ma = i_cc_ma;
+        hold(g, in, able, i_cc_ma, request, POWER_PURPOSE_SERVE);
+        break;
+    case GUN_POWER_SERVE: serve(g, in, v, able, request); break;
+    case GUN_POWER_RAMP:
+        leave_test_voltage(g, in);
+        ramp_down(g, in, able, request);
+        break;
+    case GUN_POWER_IDLE:
+        g->set_ma = 0;
+        if (g->stop == STOP_CLASS_NORMAL) {
+            leave_test_voltage(g, in);
+            hold(g, in, able, 0, request, POWER_PURPOSE_SERVE);
+        }
+        break;
+    case GUN_POWER_WELD_TEST:
+        if (g->stop == STOP_CLASS_NORMAL && g->step != WELD_CHECK_DROP) {
+            leave_test_voltage(g, in);
+            hold(g, in, able, i_cc_ma, request, POWER_PURPOSE_WELD_TEST);
+        }
+        break;
+    }
+    g->ramp_us =
+        gun_rows[g->state].power == GUN_POWER_SERVE || gun_rows[g->state].power == GUN_POWER_RAMP
+            ? g->ramp_us
+            : in->now_us;
+}
