@@ -20,6 +20,12 @@ struct contactor_book {
     bool confirmed; /* feedback agreed with command since the last change */
     uint16_t operate_ms, release_ms;
     uint32_t operations, loaded_operations;
+    int32_t close_dv_mv; /* voltage across it when it was last told to close: precharge quality */
+    /* evidence of rules S5 and S6, one count per received sample */
+    int64_t seen_us; /* newest sample judged; 0 none */
+    uint8_t against; /* samples in a row that contradict the command after its time, saturating */
+    uint8_t doubt;   /* samples in a row that physics contradicts, saturating */
+    uint8_t agree;   /* samples in a row that are consistent, saturating */
 };
 
 struct interlock_module {
@@ -27,6 +33,12 @@ struct interlock_module {
     bool run;
     int64_t off_since_us;  /* run last false */
     enum fault_code fault; /* FAULT_NONE, MODULE_LOST, MODULE_FAULT */
+    bool excluded;         /* M7: its address is not its own; it never runs */
+    int64_t lost_since_us; /* silent since; 0 heard */
+    /* books of M4 and S13: the most it may deliver now, by command or measurement */
+    int32_t committed_ma;
+    int64_t committed_uw;
+    int64_t measured_us; /* newest measurement that the books have seen */
 };
 
 struct interlock_slot {
@@ -44,6 +56,27 @@ struct interlock_slot {
     int64_t overvoltage_since_us, overvoltage_emergency_since_us, temperature_fallback_since_us;
     int64_t hold_until_us;   /* boot */
     int32_t derate_permille; /* connector temperature */
+    enum stop_class demand;  /* the way down its gun is on: stop, the request's, or G4's own */
+    bool sensor_broken;      /* a pin sensor is open, short or silent: fallback current (S11) */
+    bool imd_enable;         /* last output */
+    bool imd_tested;         /* self-test seen running since GC closed */
+    bool imd_failed;         /* this cable check already counted as failed */
+    bool lock;               /* last output */
+    bool charge; /* interlocks' CHARGE: power is ready and current may follow the vehicle */
+    enum gun_state state;     /* of the last request */
+    int64_t plugged_since_us; /* 0: nobody there */
+    int64_t normal_since_us;  /* a stop of class normal or higher is demanded since; 0 none */
+    int64_t error_since_us;   /* likewise error or higher */
+    int64_t forced_us;        /* FORCE_ALL_OFF last sent */
+    int64_t estop_since_us;   /* 0 none */
+    int64_t opening_since_us; /* GC asked to open and held by G4; 0 not */
+    int64_t overcurrent_since_us, short_since_us, weld_since_us, cp_lost_since_us;
+    int64_t budget_us;    /* when budget_ma was last advanced */
+    int32_t budget_ma;    /* M4: follows the vehicle's target, down by the ramp */
+    int32_t stop_from_ma; /* current at the beginning of the stop */
+    int32_t peak_ma[2];   /* commanded current: this second's and the last one's peak */
+    int64_t peak_us;
+    bool estop_pressed; /* as seen in the last step: a rising edge latches */
 };
 
 /* One rule that altered or refused something in this step. */
@@ -131,7 +164,15 @@ struct interlock_in {
     bool reset_estop;                    /* a person's reset this step (S3) */
 };
 
+/* Clears the state: every output off, every slot in boot hold (S15). */
 void interlock_init(struct interlock_state *s, const struct config *config, int64_t now_us);
+
+/* Latches of an earlier run (S15). known false: nobody knows them yet, and the slot stays without permit (LATCH_UNKNOWN)
+ * until a second call brings them. Bits of codes that do not latch are ignored. */
+void interlock_restore(struct interlock_state *s, const struct config *config, uint32_t slot,
+                       uint64_t latched, bool known);
+/* The e-stop latch of an earlier run: the whole site. */
+void interlock_restore_estop(struct interlock_state *s, bool latched);
 
 void interlock_step(struct interlock_state *s, const struct config *config,
                     const struct image *image, const struct interlock_in *in,

@@ -1,0 +1,258 @@
+/* The fault set of one slot: which causes are present, which latch, what they demand (S1 to S4, S8, S14), and when a
+ * latch may be cleared. Faults of a vehicle's session are in faults_session.c, modules' in module.c. */
+#include "rt/interlock/interlock_private.h"
+
+/* FAULT_REASON of the CAN contract, section 3. */
+enum plc_reason {
+    PLC_REASON_OK = 0,
+    PLC_REASON_SW1 = 1,
+    PLC_REASON_SW3 = 3,
+    PLC_REASON_ESTOP_LATCHED = 4,
+    PLC_REASON_FORCED_OFF = 7,
+    PLC_REASON_EARTH_FAULT = 10,
+    PLC_REASON_SW4 = 11,
+    PLC_REASON_ESTOP_INPUT = 12
+};
+
+/* Sets of codes straight from the fault table. */
+/* clang-format off */
+#define FAULT(name, rule, stop, latched, text) | ((latched) ? FAULT_BIT(FAULT_##name) : 0)
+static const uint64_t latching = 0 FAULT_TABLE(FAULT);
+#undef FAULT
+#define FAULT(name, rule, stop, latched, text) | (STOP_CLASS_##stop == STOP_CLASS_EMERGENCY ? FAULT_BIT(FAULT_##name) : 0)
+static const uint64_t emergencies = 0 FAULT_TABLE(FAULT);
+#undef FAULT
+#define FAULT(name, rule, stop, latched, text) | (STOP_CLASS_##stop == STOP_CLASS_ERROR ? FAULT_BIT(FAULT_##name) : 0)
+static const uint64_t errors = 0 FAULT_TABLE(FAULT);
+#undef FAULT
+#define FAULT(name, rule, stop, latched, text) | (STOP_CLASS_##stop == STOP_CLASS_NORMAL ? FAULT_BIT(FAULT_##name) : 0)
+static const uint64_t normals = 0 FAULT_TABLE(FAULT);
+#undef FAULT
+/* clang-format on */
+
+static uint64_t zone_bit(const struct step *st, uint32_t slot) {
+    const uint8_t zone = st->config->slot[slot].zone;
+    return zone < 64 ? UINT64_C(1) << zone : 1; /* beyond the bits: the whole site */
+}
+
+static bool estop_pressed(const struct step *st, uint32_t slot) {
+    const struct image_slot *image = &st->image->slot[slot];
+    return is_set(st, &image->estop, STALE_SWITCHES_MS) ||
+           is_set(st, &image->estop_input, STALE_SWITCHES_MS) ||
+           image->plc_fault_reason == PLC_REASON_ESTOP_LATCHED ||
+           image->plc_fault_reason == PLC_REASON_ESTOP_INPUT;
+}
+
+/* S3: released everywhere in the zone, and every contactor there confirmed open. */
+static bool may_reset(const struct step *st, uint64_t zone) {
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        const struct image_slot *image = &st->image->slot[slot];
+        if (zone != 1 && zone_bit(st, slot) != zone) {
+            continue;
+        }
+        if (!is_clear(st, &image->estop_input, STALE_SWITCHES_MS) ||
+            image->plc_fault_reason == PLC_REASON_ESTOP_INPUT || st->view[slot].may != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void reset_zones(struct step *st) {
+    for (unsigned zone = 0; zone < 64; ++zone) {
+        const uint64_t bit = UINT64_C(1) << zone;
+        if ((st->s->zone_estop & bit) == 0) {
+            continue;
+        }
+        if (may_reset(st, bit)) {
+            st->s->zone_estop &= ~bit;
+        } else {
+            interlock_note(st, RULE_S3, 0, COMPONENT_NONE);
+        }
+    }
+}
+
+/* S2, S3: a press latches its zone, zone 0 the whole site. What the PLC still reports after a reset keeps its own slot
+ * off but latches nothing again: only a new press or a button that is held does. */
+void faults_estop(struct step *st) {
+    if (st->in->reset_estop) {
+        reset_zones(st);
+    }
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        struct interlock_slot *own = &st->s->slot[slot];
+        const bool pressed = estop_pressed(st, slot);
+        const bool held = is_set(st, &st->image->slot[slot].estop_input, STALE_SWITCHES_MS);
+        if (held || (pressed && !own->estop_pressed)) {
+            st->s->zone_estop |= zone_bit(st, slot);
+        }
+        own->estop_pressed = pressed;
+    }
+    st->s->estop_latched = st->s->zone_estop != 0;
+}
+
+static uint64_t reason_faults(const struct step *st, uint32_t slot) {
+    const uint8_t reason = st->image->slot[slot].plc_fault_reason;
+    const int64_t forced_us = st->s->slot[slot].forced_us;
+    if (reason == PLC_REASON_OK) {
+        return 0;
+    }
+    if (reason <= PLC_REASON_SW3 || reason == PLC_REASON_SW4) {
+        return FAULT_BIT(FAULT_SAFETY_CHAIN);
+    }
+    if (reason == PLC_REASON_ESTOP_LATCHED || reason == PLC_REASON_ESTOP_INPUT) {
+        return FAULT_BIT(FAULT_ESTOP);
+    }
+    if (reason == PLC_REASON_EARTH_FAULT) {
+        return FAULT_BIT(FAULT_EARTH_FAULT);
+    }
+    if (reason == PLC_REASON_FORCED_OFF && forced_us != 0 &&
+        st->now_us - forced_us <= (int64_t)T_FORCED_ECHO_MS * 1000) {
+        return 0; /* the echo of our own FORCE_ALL_OFF */
+    }
+    return FAULT_BIT(FAULT_PLC_INTERNAL);
+}
+
+static uint64_t bit_if(bool condition, enum fault_code code) {
+    return condition ? FAULT_BIT(code) : 0;
+}
+
+static uint64_t plc_faults(struct step *st, uint32_t slot) {
+    const struct image_slot *image = &st->image->slot[slot];
+    const bool lost = !is_fresh(st, &image->contactor_status, st->config->interlock.t_plc_ms);
+    const bool estop =
+        (st->s->zone_estop & (zone_bit(st, slot) | 1)) != 0 || estop_pressed(st, slot);
+    return bit_if(lost, FAULT_PLC_LOST) | bit_if(estop, FAULT_ESTOP) | reason_faults(st, slot) |
+           bit_if(!is_set(st, &image->safety_ok, STALE_SWITCHES_MS), FAULT_SAFETY_CHAIN) |
+           bit_if(is_set(st, &image->earth_fault, STALE_SWITCHES_MS), FAULT_EARTH_FAULT) |
+           bit_if(image->interface_down, FAULT_BUS_OFF) |
+           bit_if(image->plc_comm_fault || image->plc_reports_comm_fault, FAULT_PLC_COMM) |
+           bit_if(image->plc_ack_fault, FAULT_PLC_ACK) |
+           bit_if(image->plc_crc_mode_fault, FAULT_PLC_CRC_MODE) |
+           bit_if(image->config_refused, FAULT_CONFIG_REFUSED) |
+           bit_if(st->in->plan_age_us > (int64_t)st->config->interlock.t_plan2_ms * 1000,
+                  FAULT_PLANNER_LATE);
+}
+
+/* MC or BC alone welded does not conduct while the other is surely open: its edge stays locked, its slot goes on. */
+static bool edge_welded(const struct step *st, uint32_t slot) {
+    const struct contactor_book *book = st->s->slot[slot].contactor;
+    return st->edge_stray[slot] && (book[CONTACTOR_MC].welded || book[CONTACTOR_BC].welded);
+}
+
+static uint64_t contactor_faults(struct step *st, uint32_t slot) {
+    const struct contactor_book *book = st->s->slot[slot].contactor;
+    const uint32_t behind = slot > 0 ? slot - 1 : st->slots - 1;
+    const uint16_t gc = KIND_BIT(CONTACTOR_GC);
+    const bool edges = st->edge_stray[slot] || st->edge_stray[behind];
+    const bool welded =
+        book[CONTACTOR_GC].welded || edge_welded(st, slot) || edge_welded(st, behind);
+    const bool stuck =
+        book[CONTACTOR_GC].stuck || book[CONTACTOR_MC].stuck || book[CONTACTOR_BC].stuck;
+    if (welded) {
+        interlock_note(st, book[CONTACTOR_GC].welded ? RULE_G6 : RULE_T7, slot, COMPONENT_NONE);
+    }
+    return bit_if(welded, FAULT_CONTACTOR_WELDED) | bit_if(stuck, FAULT_CONTACTOR_STUCK_OPEN) |
+           bit_if(book[CONTACTOR_GC].untrusted || (st->view[slot].stray & gc) != 0 || edges,
+                  FAULT_CONTACTOR_FEEDBACK) |
+           (st->s->slot[slot].faults & FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED)); /* boot.c */
+}
+
+/* G6, S15: a weld is cleared dead and open, or not at all. */
+static bool dead_and_open(const struct step *st, uint32_t slot) {
+    const struct slot_view *view = &st->view[slot];
+    const struct interlock_slot *own = &st->s->slot[slot];
+    const int32_t safe_mv = st->config->interlock.v_safe_mv;
+    for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
+        const struct image_contactor *feedback = contactor_image(st->config, st->image, slot, kind);
+        if ((view->fitted & KIND_BIT(kind)) != 0 &&
+            (own->contactor[kind].agree < EVIDENCE || own->contactor[kind].command ||
+             feedback->p != FEEDBACK_OPEN || feedback->n != FEEDBACK_OPEN)) {
+            return false;
+        }
+    }
+    return view->bus_known && view->bus_mv < safe_mv && view->gun_known && view->gun_mv < safe_mv;
+}
+
+static void forget_welds(struct interlock_slot *own) {
+    for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
+        own->contactor[kind].welded = false;
+    }
+}
+
+static void forget_stuck(struct interlock_slot *own) {
+    for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
+        own->contactor[kind].stuck = false;
+    }
+}
+
+/* An operator's request. A weld's and a stuck contactor's cause is the book itself: it is forgotten here, before the
+ * causes are looked at, and comes back with the next contradiction. */
+static void clear(struct step *st, uint32_t slot, uint64_t wanted) {
+    struct interlock_slot *own = &st->s->slot[slot];
+    const uint64_t welds =
+        FAULT_BIT(FAULT_CONTACTOR_WELDED) | FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED);
+    if ((wanted & welds) != 0 && !dead_and_open(st, slot)) {
+        interlock_note(st, RULE_G6, slot, COMPONENT_NONE);
+        wanted &= ~welds;
+    }
+    if ((wanted & FAULT_BIT(FAULT_CONTACTOR_WELDED)) != 0) {
+        forget_welds(own);
+    }
+    if ((wanted & (FAULT_BIT(FAULT_CONTACTOR_STUCK_OPEN) | FAULT_BIT(FAULT_MODULE_FAULT))) != 0) {
+        forget_stuck(own);
+    }
+    if ((wanted & FAULT_BIT(FAULT_IMD_REPEATED)) != 0) {
+        own->imd_failures = 0;
+    }
+    own->latched &= ~(wanted & ~FAULT_BIT(FAULT_ESTOP));
+}
+
+/* N5: a latched insulation fault forbids charging (N2), not the cable check that clears it. */
+static enum stop_class demanded(const struct interlock_slot *own) {
+    const uint64_t forgiven = FAULT_BIT(FAULT_IMD_FAULT) | FAULT_BIT(FAULT_IMD_LOW);
+    const uint64_t demanding = own->faults | (own->latched & ~forgiven);
+    if ((demanding & emergencies) != 0) {
+        return STOP_CLASS_EMERGENCY;
+    }
+    if ((demanding & errors) != 0) {
+        return STOP_CLASS_ERROR;
+    }
+    return (demanding & normals) != 0 ? STOP_CLASS_NORMAL : STOP_CLASS_NONE;
+}
+
+/* true when e-stop is all that demands an emergency: only it may wait for T_estop (S2). */
+bool faults_only_estop(const struct interlock_slot *own) {
+    return ((own->faults | own->latched) & emergencies) == FAULT_BIT(FAULT_ESTOP);
+}
+
+/* A person must come: the PLC is told FORCE_ALL_OFF, not only zeros. */
+bool faults_force_off(const struct interlock_slot *own) {
+    return ((own->faults | own->latched) & emergencies & latching) != 0;
+}
+
+uint64_t faults_latching(void) {
+    return latching;
+}
+
+void faults_slot(struct step *st, uint32_t slot) {
+    struct interlock_slot *own = &st->s->slot[slot];
+    const uint64_t estop = FAULT_BIT(FAULT_ESTOP);
+    if (st->in->clear_faults[slot] != 0) {
+        clear(st, slot, st->in->clear_faults[slot]);
+    }
+    uint64_t active = own->faults & FAULT_BIT(FAULT_LATCH_UNKNOWN);
+    active |= plc_faults(st, slot) | module_faults(st, slot) | faults_session(st, slot);
+    active |= contactor_faults(st, slot); /* after the session's, which may find a weld (G7) */
+    own->faults = active;
+    own->latched |= active & latching & ~estop;
+    own->latched &= ~estop;
+    if ((st->s->zone_estop & (zone_bit(st, slot) | 1)) != 0) {
+        own->latched |= estop;
+    }
+    if ((active & estop) == 0) {
+        own->estop_since_us = 0;
+    } else if (own->estop_since_us == 0) {
+        own->estop_since_us = st->now_us;
+    }
+    own->stop = demanded(own);
+}

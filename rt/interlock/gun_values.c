@@ -1,0 +1,82 @@
+/* What is known of one gun's current and voltage, and the bounds that follow from it. */
+#include "rt/interlock/interlock_private.h"
+
+/* The meter, else the sum of the slot's modules when every one that may deliver is known. */
+bool gun_current(const struct step *st, uint32_t slot, int32_t *current_ma) {
+    const struct image_slot *image = &st->image->slot[slot];
+    if (is_fresh(st, &image->gun_ma, st->module_stale_ms)) {
+        *current_ma = abs_i32(image->gun_ma.value);
+        return true;
+    }
+    int64_t sum_ma = 0;
+    const uint32_t modules = st->config->slot[slot].module_count;
+    for (uint32_t module = 0; module < modules; ++module) {
+        const struct sample *current = &image->module[module].current_ma;
+        if (contactor_confirmed_open(st, slot, CONTACTOR_MN0 + module)) {
+            continue;
+        }
+        if (!is_fresh(st, current, st->module_stale_ms)) {
+            return false;
+        }
+        sum_ma += abs_i32(current->value);
+    }
+    *current_ma = sum_ma > INT32_MAX ? INT32_MAX : (int32_t)sum_ma;
+    return true;
+}
+
+int64_t gun_set_sum_ma(const struct step *st, uint32_t slot) {
+    int64_t sum_ma = 0;
+    const uint32_t modules = st->config->slot[slot].module_count;
+    for (uint32_t module = 0; module < modules; ++module) {
+        sum_ma += st->s->slot[slot].module[module].set_ma;
+    }
+    return sum_ma;
+}
+
+/* The vehicle's maximum as negotiated in this session: it stays in force although the frame repeats only slowly. */
+int32_t gun_negotiated_mv(const struct step *st, uint32_t slot) {
+    const struct sample *maximum = &st->image->slot[slot].ev_max_mv;
+    const int64_t plugged_us = st->s->slot[slot].plugged_since_us;
+    if (plugged_us == 0 || !maximum->valid || maximum->at_us < plugged_us || maximum->value < 0) {
+        return 0;
+    }
+    return maximum->value;
+}
+
+/* "Facts behind the numbers": EV maximum <= 500 V: min(500, EVmax + 50, EVSEmax); above: min(EVSEmax, 1.1 x EVmax). */
+int32_t gun_cable_check_mv(const struct step *st, uint32_t slot) {
+    const struct config_connector *connector = slot_connector(st, slot);
+    const int64_t maximum_mv = gun_negotiated_mv(st, slot);
+    if (maximum_mv == 0) {
+        return 0;
+    }
+    int64_t bound_mv = maximum_mv * 11 / 10;
+    if (maximum_mv <= 500000) {
+        bound_mv = maximum_mv + 50000 < 500000 ? maximum_mv + 50000 : 500000;
+    }
+    return bound_mv < connector->max_voltage_mv ? (int32_t)bound_mv : connector->max_voltage_mv;
+}
+
+/* Over-voltage emergency limit for a negotiated maximum; 1.1 times beyond the table. */
+int32_t gun_overvoltage_mv(int32_t negotiated_mv) {
+    static const struct {
+        int32_t negotiated_mv, limit_mv;
+    } table[] = {{500000, 550000}, {750000, 825000}, {850000, 935000}, {1000000, 1100000}};
+    for (unsigned row = 0; row < sizeof table / sizeof table[0]; ++row) {
+        if (negotiated_mv <= table[row].negotiated_mv) {
+            return table[row].limit_mv;
+        }
+    }
+    const int64_t limit_mv = (int64_t)negotiated_mv * 11 / 10;
+    return limit_mv > INT32_MAX ? INT32_MAX : (int32_t)limit_mv;
+}
+
+/* CAN contract, section 3: power is ready when authorised, from hlcPowerReadyStage on, with the cable check passed, not
+ * in precharge, not complete. */
+bool gun_power_ready(const struct step *st, uint32_t slot) {
+    const struct image_slot *image = &st->image->slot[slot];
+    const enum hlc_stage stage = st->view[slot].stage;
+    return stage >= HLC_STAGE_POWER_DELIVERY && stage <= HLC_STAGE_CURRENT_DEMAND &&
+           (unsigned)stage >= st->config->plc.hlc_power_ready_stage && image->auth_granted &&
+           image->cable_check_ok && !image->precharge_active && !image->charge_complete;
+}

@@ -1,0 +1,256 @@
+/* Modules and their contactors: health, M1 to M3 and M6, S8's "nothing rises". What remains of a wish after this file
+ * is what the module itself may do; budget.c and limits.c then share current and power among them. */
+#include "rt/interlock/interlock_private.h"
+
+static bool is_healthy(const struct step *st, uint32_t slot, uint32_t module) {
+    return st->s->slot[slot].module[module].fault == FAULT_NONE;
+}
+
+static enum fault_code look(struct step *st, uint32_t slot, uint32_t module) {
+    const struct image_module *image = &st->image->slot[slot].module[module];
+    const struct contactor_book *mn = &st->s->slot[slot].contactor[CONTACTOR_MN0 + module];
+    struct interlock_module *own = &st->s->slot[slot].module[module];
+    const int64_t soft_us = (int64_t)st->config->interlock.t_mod_soft_ms * 1000;
+    const bool lost = image->last_rx_us == 0 || st->now_us - image->last_rx_us > soft_us;
+    (void)interlock_held(&own->lost_since_us, lost, st->now_us, T_MODULE_OFF_MS);
+    if (lost) {
+        return FAULT_MODULE_LOST;
+    }
+    const bool out = (image->alarm_bits & MODULE_ALARM_CONDEMNS) != 0 || own->excluded ||
+                     mn->stuck || mn->welded || mn->untrusted;
+    return out ? FAULT_MODULE_FAULT : FAULT_NONE;
+}
+
+/* One module's fault takes that module out; only a slot without any healthy one stops its gun. */
+uint64_t module_faults(struct step *st, uint32_t slot) {
+    uint64_t found = 0;
+    bool healthy = false;
+    const uint32_t modules = st->config->slot[slot].module_count;
+    for (uint32_t module = 0; module < modules; ++module) {
+        const enum fault_code fault = look(st, slot, module);
+        st->s->slot[slot].module[module].fault = fault;
+        if (fault == FAULT_NONE) {
+            healthy = true;
+        } else {
+            found |= FAULT_BIT(fault);
+        }
+    }
+    return healthy ? found : found | FAULT_BIT(FAULT_NO_MODULES);
+}
+
+static bool match(const struct step *st, uint32_t slot, uint32_t module) {
+    const struct slot_view *view = &st->view[slot];
+    const struct sample *voltage = &st->image->slot[slot].module[module].voltage_mv;
+    const struct config_interlock *limit = &st->config->interlock;
+    if (!view->bus_known || !is_fresh(st, voltage, st->module_stale_ms)) {
+        return false;
+    }
+    const bool dead = view->bus_mv < limit->v_safe_mv && voltage->value < limit->v_safe_mv;
+    return dead || difference_mv(voltage->value, view->bus_mv) <= limit->dv_mn_mv;
+}
+
+static enum rule_id closing_refused(const struct step *st, uint32_t slot, uint32_t module) {
+    const struct interlock_slot *own = &st->s->slot[slot];
+    if (!own->released) {
+        return RULE_S15;
+    }
+    if (own->stop != STOP_CLASS_NONE) {
+        return RULE_G3;
+    }
+    if (st->plan_late) {
+        return RULE_S8;
+    }
+    if (insulation_testing(st, slot)) {
+        return RULE_N4;
+    }
+    if (!contactor_confirmed_open(st, slot, CONTACTOR_MN0 + module)) {
+        return RULE_S7;
+    }
+    return is_healthy(st, slot, module) && match(st, slot, module) ? RULE_NONE : RULE_M1;
+}
+
+/* An emergency opens at once, but never before GC where an e-stop may wait for the current. A silent module is given a
+ * moment to obey the off command, then it is cut off (M4). */
+static bool must_open(const struct step *st, uint32_t slot, uint32_t module) {
+    const struct interlock_slot *own = &st->s->slot[slot];
+    const int64_t lost_us = own->module[module].lost_since_us;
+    return (own->stop == STOP_CLASS_EMERGENCY && !st->out->slot[slot].gc) ||
+           (lost_us != 0 && st->now_us - lost_us >= (int64_t)T_MODULE_OFF_MS * 1000);
+}
+
+static bool may_open(const struct step *st, uint32_t slot, uint32_t module) {
+    const struct sample *current = &st->image->slot[slot].module[module].current_ma;
+    const int32_t off_ma = st->config->interlock.i_off_ma;
+    return is_fresh(st, current, st->module_stale_ms) && abs_i32(current->value) <= off_ma &&
+           st->s->slot[slot].module[module].set_ma <= off_ma;
+}
+
+static bool guard_contactor(struct step *st, uint32_t slot, uint32_t module) {
+    const unsigned kind = CONTACTOR_MN0 + module;
+    const bool wanted = st->request->slot[slot].module[module].mn;
+    if (!st->s->slot[slot].contactor[kind].command) {
+        const enum rule_id refused = wanted ? closing_refused(st, slot, module) : RULE_NONE;
+        if (refused != RULE_NONE) {
+            interlock_note(st, refused, slot, kind);
+        }
+        return wanted && refused == RULE_NONE;
+    }
+    if (must_open(st, slot, module)) {
+        if (wanted) {
+            interlock_note(st, RULE_M4, slot, kind);
+        }
+        return false;
+    }
+    if (!wanted && !may_open(st, slot, module)) {
+        interlock_note(st, RULE_M2, slot, kind);
+        return true;
+    }
+    return wanted;
+}
+
+void module_contactors(struct step *st, uint32_t slot) {
+    const uint32_t modules = st->config->slot[slot].module_count;
+    for (uint32_t module = 0; module < modules; ++module) {
+        const bool closed = guard_contactor(st, slot, module);
+        st->out->slot[slot].module[module].mn = closed;
+        contactor_command(st, slot, CONTACTOR_MN0 + module, closed);
+    }
+}
+
+/* M3: is there a purpose in this slot for which its modules may run? */
+static bool has_purpose(const struct step *st, uint32_t slot) {
+    const uint16_t component = st->component_hold[slot];
+    const struct power *power = &st->power[component];
+    const struct slot_view *gun = &st->view[power->gun];
+    const bool nobody = st->may[st->component_may[slot]].guns == 0;
+    switch (st->request->slot[slot].purpose) {
+    case POWER_PURPOSE_SERVE:
+        if (power->guns == 1) {
+            return gun->serving && (gun->sure & KIND_BIT(CONTACTOR_GC)) != 0;
+        }
+        /* the precharge before GC closes onto a live inlet (G1) */
+        return power->guns == 0 && nobody && st->view[slot].stage >= HLC_STAGE_PRECHARGE &&
+               st->view[slot].stage <= HLC_STAGE_POWER_DELIVERY;
+    case POWER_PURPOSE_WELD_TEST: return power->guns == 0;
+    case POWER_PURPOSE_MERGE:
+    case POWER_PURPOSE_SELF_TEST: return power->guns == 0 && nobody;
+    case POWER_PURPOSE_NONE:
+    case POWER_PURPOSE_COUNT: return false;
+    }
+    return false; /* an untrusted value beyond the enum */
+}
+
+static int32_t known_temperature_permille(const struct step *st, const struct sample *temperature) {
+    const struct config_interlock *limit = &st->config->interlock;
+    if (!is_fresh(st, temperature, st->slow_stale_ms)) {
+        return UNKNOWN_TEMPERATURE_PERMILLE;
+    }
+    if (temperature->value >= limit->module_stop_ddegc) {
+        return 0;
+    }
+    if (temperature->value <= limit->module_derate_ddegc) {
+        return 1000;
+    }
+    return (int32_t)((int64_t)(limit->module_stop_ddegc - temperature->value) * 1000 /
+                     (limit->module_stop_ddegc - limit->module_derate_ddegc));
+}
+
+/* M6. What the module told of its capability stays in force when it stops telling; its nameplate always does. */
+static int32_t capability_ma(const struct step *st, uint32_t slot, uint32_t module,
+                             int32_t set_mv) {
+    const struct config_module *rated = &st->config->slot[slot].module[module];
+    const struct image_module *image = &st->image->slot[slot].module[module];
+    const int64_t permille = known_temperature_permille(st, &image->temperature_ddegc);
+    int64_t power_w = rated->rated_w;
+    int64_t current_ma = rated->max_current_ma;
+    if (image->capability_w.valid && image->capability_w.value < power_w) {
+        power_w = image->capability_w.value;
+    }
+    if (image->capability_ma.valid && image->capability_ma.value < current_ma) {
+        current_ma = image->capability_ma.value;
+    }
+    const bool measured = is_fresh(st, &image->voltage_mv, st->module_stale_ms);
+    const int64_t voltage_mv = measured ? image->voltage_mv.value : set_mv;
+    if (voltage_mv > 0 && power_w * 1000 * permille / voltage_mv < current_ma) {
+        current_ma = power_w * 1000 * permille / voltage_mv;
+    }
+    current_ma = permille == 0 || current_ma < 0 ? 0 : current_ma;
+    return current_ma > SET_MA_MAX ? SET_MA_MAX : (int32_t)current_ma;
+}
+
+static bool in_range(const struct request_module *wanted) {
+    return wanted->set_mv >= 0 && wanted->set_mv <= SET_MV_MAX && wanted->set_ma >= 0 &&
+           wanted->set_ma <= SET_MA_MAX;
+}
+
+/* The rule that keeps this module off, RULE_NONE when it may run. */
+static enum rule_id running_refused(const struct step *st, uint32_t slot, uint32_t module,
+                                    bool purpose) {
+    const struct interlock_slot *own = &st->s->slot[slot];
+    const struct request_module *wanted = &st->request->slot[slot].module[module];
+    if (!own->released) {
+        return RULE_S15;
+    }
+    if (own->stop == STOP_CLASS_EMERGENCY || own->demand == STOP_CLASS_EMERGENCY) {
+        return RULE_S1;
+    }
+    if (!is_healthy(st, slot, module)) {
+        return RULE_M6;
+    }
+    if (!in_range(wanted)) {
+        return RULE_S7;
+    }
+    if (st->plan_late && !own->module[module].run) {
+        return RULE_S8;
+    }
+    return purpose && st->out->slot[slot].module[module].mn == wanted->mn ? RULE_NONE : RULE_M3;
+}
+
+static void lower_to(struct step *st, uint32_t slot, uint32_t module, enum rule_id rule,
+                     int32_t *value, int32_t bound) {
+    if (*value > bound) {
+        *value = bound;
+        interlock_note(st, rule, slot, CONTACTORS_PER_SLOT + module);
+    }
+}
+
+static void setpoint(struct step *st, uint32_t slot, uint32_t module, bool purpose) {
+    const struct interlock_slot *own = &st->s->slot[slot];
+    const struct interlock_module *last = &own->module[module];
+    const struct request_module *wanted = &st->request->slot[slot].module[module];
+    struct request_module *out = &st->out->slot[slot].module[module];
+    const enum rule_id refused = running_refused(st, slot, module, purpose);
+    if (refused != RULE_NONE) {
+        interlock_note(st, refused, slot, CONTACTORS_PER_SLOT + module);
+        return;
+    }
+    const uint16_t mn = KIND_BIT(CONTACTOR_MN0 + module);
+    const bool sure = (st->view[slot].sure & mn) != 0 && out->mn;
+    out->run = true;
+    out->set_mv = wanted->set_mv;
+    out->set_ma = wanted->set_ma;
+    lower_to(st, slot, module, RULE_M5, &out->set_mv,
+             st->config->slot[slot].module[module].max_voltage_mv);
+    if (!sure) {
+        lower_to(st, slot, module, RULE_M3, &out->set_ma, 0);
+    }
+    if (st->plan_late) {
+        lower_to(st, slot, module, RULE_S8, &out->set_mv, last->set_mv);
+        lower_to(st, slot, module, RULE_S8, &out->set_ma, last->set_ma);
+    }
+    if (own->normal_since_us != 0) {
+        lower_to(st, slot, module, RULE_G4, &out->set_ma, last->set_ma);
+    }
+    lower_to(st, slot, module, RULE_M6, &out->set_ma, capability_ma(st, slot, module, out->set_mv));
+}
+
+/* Needs the contactors' commands of this step and budget_islands(). */
+void module_setpoints(struct step *st, uint32_t slot) {
+    const bool purpose = has_purpose(st, slot);
+    const uint32_t modules = st->config->slot[slot].module_count;
+    for (uint32_t module = 0; module < modules; ++module) {
+        if (st->request->slot[slot].module[module].run) {
+            setpoint(st, slot, module, purpose);
+        }
+    }
+}

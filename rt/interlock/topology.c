@@ -1,0 +1,104 @@
+/* Components of the ring, two-sided: under may(edge) for everything that closes or is forbidden because it might
+ * conduct, under hold(edge) for what stops running guns. Linear in slots. */
+#include "rt/interlock/interlock_private.h"
+
+/* The only place that knows which contactors make an edge: MC, and BC in series where fitted. */
+static bool edge(const struct slot_view *view, uint16_t conducting) {
+    const uint16_t mc = KIND_BIT(CONTACTOR_MC);
+    const uint16_t bc = KIND_BIT(CONTACTOR_BC);
+    return (view->fitted & mc) != 0 && (conducting & mc) != 0 &&
+           ((view->fitted & bc) == 0 || (conducting & bc) != 0);
+}
+
+/* Labels every slot with the lowest slot of its component. joined[i]: slot i and its clockwise neighbour are one. A run
+ * that goes on over the last edge belongs to slot 0. */
+static void label(const bool *joined, uint32_t slots, uint16_t *component) {
+    uint32_t tail = slots; /* first slot of the run that joins slot 0 from behind */
+    while (tail > 0 && joined[tail - 1]) {
+        --tail;
+    }
+    uint16_t lowest = 0;
+    for (uint32_t slot = 0; slot < slots; ++slot) {
+        if (slot >= tail) {
+            lowest = 0;
+        } else if (slot > 0 && !joined[slot - 1]) {
+            lowest = (uint16_t)slot;
+        }
+        component[slot] = lowest;
+    }
+}
+
+static bool ring_closed(const struct step *st) {
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        if (!st->edge_may[slot]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void topology_evaluate(struct step *st) {
+    bool sure[RM_SLOTS_MAX];
+    uint16_t component_sure[RM_SLOTS_MAX];
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        const struct slot_view *view = &st->view[slot];
+        st->edge_may[slot] = edge(view, view->may);
+        st->edge_hold[slot] = edge(view, view->hold);
+        st->edge_stray[slot] = edge(view, view->stray);
+        sure[slot] = edge(view, view->sure);
+    }
+    label(st->edge_may, st->slots, st->component_may);
+    label(st->edge_hold, st->slots, st->component_hold);
+    label(sure, st->slots, component_sure);
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        st->s->slot[slot].island_may = st->component_may[slot];
+        st->s->slot[slot].island_sure = component_sure[slot];
+    }
+    st->ring_closed = ring_closed(st);
+    if (st->ring_closed) {
+        interlock_note(st, RULE_T2, 0, CONTACTOR_MC);
+    }
+}
+
+static void count(struct island *island, const struct slot_view *view, uint16_t gc_conducts,
+                  bool live) {
+    ++island->slots;
+    if ((gc_conducts & view->fitted & KIND_BIT(CONTACTOR_GC)) != 0) {
+        ++island->guns;
+    }
+    if (live) {
+        ++island->live;
+    }
+}
+
+/* Guns and live slots of every component: T1 and T4 are questions to these counts. live[] under may is the state's
+ * (a gun that might be energised), under hold the one that is not mere silence. */
+void topology_count(struct step *st) {
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        st->may[slot] = (struct island){.slots = 0};
+        st->hold[slot] = (struct island){.slots = 0};
+    }
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        const struct slot_view *view = &st->view[slot];
+        count(&st->may[st->component_may[slot]], view, view->may, st->s->slot[slot].live);
+        count(&st->hold[st->component_hold[slot]], view, view->hold, view->live_hold);
+    }
+}
+
+/* T1, T2, T4 for a gun that is closed or asks to be: is there another on its island? */
+bool topology_alone(const struct step *st, uint32_t slot, bool closing) {
+    const struct slot_view *view = &st->view[slot];
+    const uint16_t gc = KIND_BIT(CONTACTOR_GC);
+    const struct island *island =
+        closing ? &st->may[st->component_may[slot]] : &st->hold[st->component_hold[slot]];
+    const bool own_gun = ((closing ? view->may : view->hold) & gc) != 0;
+    const bool own_live = closing ? st->s->slot[slot].live : view->live_hold;
+    return island->guns == (own_gun ? 1 : 0) && island->live == (own_live ? 1 : 0) &&
+           !(closing && st->ring_closed);
+}
+
+/* A GC that closes in this step counts for those that ask after it. */
+void topology_add_gun(struct step *st, uint32_t slot) {
+    ++st->may[st->component_may[slot]].guns;
+    ++st->hold[st->component_hold[slot]].guns;
+}
