@@ -174,6 +174,10 @@ void links_ask_restart(struct links *l, uint32_t interface) {
     ring_bell(l->main_bell);
 }
 
+void links_wake_main(struct links *l) {
+    ring_bell(l->main_bell);
+}
+
 bool links_supervised(struct links *l, uint32_t interface, enum interface_state *state) {
     int value = atomic_load_explicit(&l->place[interface].supervised, memory_order_acquire);
     if (value < 0) {

@@ -54,6 +54,8 @@ int links_take(struct links *l, uint32_t interface);
 /* Guard: the descriptor is gone (the guard has closed it) / the controller shall be restarted. Never blocks. */
 void links_ask_connect(struct links *l, uint32_t interface);
 void links_ask_restart(struct links *l, uint32_t interface);
+/* Any thread: wakes the main thread from its poll. */
+void links_wake_main(struct links *l);
 /* Guard: supervised state, false when there is none. */
 bool links_supervised(struct links *l, uint32_t interface, enum interface_state *state);
 

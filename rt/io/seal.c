@@ -145,24 +145,25 @@ int seal_filter(struct seal *s, enum seal_filter_mode mode, struct io_error *err
     return 0;
 }
 
-static uint64_t faults_now(void) {
+static struct seal_faults faults_now(void) {
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) != 0) {
-        return 0;
+        return (struct seal_faults){0, 0};
     }
-    return (uint64_t)usage.ru_minflt + (uint64_t)usage.ru_majflt;
+    return (struct seal_faults){(uint64_t)usage.ru_minflt, (uint64_t)usage.ru_majflt};
 }
 
 void seal_baseline(struct seal *s, bool abort_on_heap) {
     if (heap_seal != NULL) {
         heap_seal(abort_on_heap);
     }
-    (void)faults_now();
-    s->faults_baseline = faults_now();
+    (void)faults_now(); /* whatever the first call itself touches is before the baseline */
+    s->baseline = faults_now();
 }
 
-uint32_t seal_page_faults(const struct seal *s) {
-    return (uint32_t)(faults_now() - s->faults_baseline);
+struct seal_faults seal_page_faults(const struct seal *s) {
+    struct seal_faults now = faults_now();
+    return (struct seal_faults){now.minor - s->baseline.minor, now.major - s->baseline.major};
 }
 
 bool seal_counts_heap(void) {

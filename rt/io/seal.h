@@ -14,11 +14,15 @@ enum seal_filter_mode {
     SEAL_FILTER_OFF,     /* development: for debuggers and sanitizers */
 };
 
+struct seal_faults {
+    uint64_t minor, major;
+};
+
 struct seal {
     int latency_fd; /* /dev/cpu_dma_latency, held open; -1 not to be had */
     bool memory_locked;
     bool filtered;
-    uint64_t faults_baseline;
+    struct seal_faults baseline;
 };
 
 /* One arena, no trimming, no mmap for large blocks: what is freed stays ours. Before the first thread. */
@@ -35,7 +39,7 @@ int seal_filter(struct seal *s, enum seal_filter_mode mode, struct io_error *err
 
 /* Page faults from here on are counted; test builds count heap calls from here on. */
 void seal_baseline(struct seal *s, bool abort_on_heap);
-uint32_t seal_page_faults(const struct seal *s);
+struct seal_faults seal_page_faults(const struct seal *s);
 /* 0 in builds that do not count (see heap_calls_since_seal). */
 uint32_t seal_heap_calls(void);
 bool seal_counts_heap(void);

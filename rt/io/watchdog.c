@@ -37,14 +37,16 @@ int watchdog_open(struct watchdog *w, const char *device, int timeout_s, struct 
     return 0;
 }
 
-void watchdog_feed(struct watchdog *w, bool alive, int64_t now_ns) {
+bool watchdog_feed(struct watchdog *w, bool alive, int64_t now_ns) {
     if (w->fd < 0 || !alive || now_ns - w->fed_ns < WATCHDOG_FEED_NS) {
-        return;
+        return false;
     }
     w->fed_ns = now_ns;
     if (ioctl(w->fd, WDIOC_KEEPALIVE, 0) != 0) {
         w->feed_errors++;
+        return false;
     }
+    return true;
 }
 
 void watchdog_stop(struct watchdog *w) {

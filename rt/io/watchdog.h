@@ -19,8 +19,9 @@ struct watchdog {
 int watchdog_open(struct watchdog *w, const char *device, int timeout_s,
                   struct io_error *error) RM_MUST_CHECK;
 
-/* Feeds when due and alive; alive false: lets it bite. Never blocks. A watchdog without device does nothing. */
-void watchdog_feed(struct watchdog *w, bool alive, int64_t now_ns);
+/* Feeds when due and alive; alive false: lets it bite. Never blocks. A watchdog without device does nothing.
+ * true when it was fed now. */
+bool watchdog_feed(struct watchdog *w, bool alive, int64_t now_ns);
 
 /* Clean stop: magic close, so that the machine stays up. */
 void watchdog_stop(struct watchdog *w);

@@ -1,0 +1,206 @@
+#include "rt/guard.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rt/guard_private.h"
+#include "rt/io/clock.h"
+#include "rt/io/panic.h"
+#include "rt/io/thread.h"
+
+/* Places of the ring's file table beside one per interface. */
+#define PLACE_COMMANDS  RM_INTERFACES_MAX
+#define PLACE_LINKS     (RM_INTERFACES_MAX + 1)
+#define PLACES          (RM_INTERFACES_MAX + 2)
+#define WAIT_LIMIT_NS   (4 * EXCHANGE_GUARD_PERIOD_NS) /* a tick that never came: look all the same */
+#define WAIT_ERRORS_MAX 100
+
+void guard_init(struct guard *g, const struct guard_setup *setup) {
+    memset(g, 0, sizeof *g);
+    g->in = *setup;
+    guard_bus_init(g);
+    guard_publish_init(g);
+}
+
+int guard_open(struct guard *g) {
+    uint32_t interfaces = g->in.config->interfaces;
+    int code = uring_open(&g->uring, PLACES, interfaces * BUS_CHAIN_MAX, &g->error);
+    if (code != 0) {
+        return code;
+    }
+    code = uring_place(&g->uring, PLACE_COMMANDS, (int)g->in.shm->commands_bell.queue);
+    if (code == 0) {
+        code = uring_place(&g->uring, PLACE_LINKS, g->in.links->guard_bell);
+    }
+    if (code != 0) {
+        strcpy(g->error.text, "io_uring file table: a wake-up descriptor was refused");
+        uring_close(&g->uring);
+        return code;
+    }
+    uring_poll(&g->uring, PLACE_COMMANDS, 0);
+    uring_poll(&g->uring, PLACE_LINKS, 0);
+    g->now_ns = clock_now_ns();
+    for (uint32_t i = 0; i < interfaces; i++) {
+        control_interface(g->in.control, i, INTERFACE_DOWN, guard_now_us(g));
+    }
+    guard_bus_offers(g);
+    return 0;
+}
+
+void guard_close(struct guard *g) {
+    guard_bus_close(g);
+    uring_close(&g->uring);
+}
+
+static void on_tick(struct guard *g) {
+    int64_t late_ns = g->now_ns - g->tick.due_ns;
+    if (late_ns > g->late_max_ns) {
+        g->late_max_ns = late_ns;
+    }
+    diag_record(shm_rt_diag(g->in.shm), DIAG_HISTOGRAM_GUARD_WAKE, late_ns);
+    (void)phase_advance(&g->tick, g->now_ns);
+    uring_tick_at(&g->uring, g->tick.due_ns);
+    g->ticks++;
+    g->tick_pending = true;
+}
+
+static void on_readable(struct guard *g, const struct uring_event *event) {
+    if (event->place == PLACE_COMMANDS) {
+        (void)doorbell_drain(&g->in.shm->commands_bell);
+        g->commands_pending = true;
+    } else {
+        uint64_t rings;
+        (void)!read(g->in.links->guard_bell, &rings, sizeof rings);
+        guard_bus_offers(g);
+    }
+    if (!event->more) {
+        uring_poll(&g->uring, event->place, 0);
+    }
+}
+
+static void drain(struct guard *g) {
+    struct uring_event event;
+    for (uint32_t n = 0; n < GUARD_DRAIN_MAX && uring_next(&g->uring, &event); n++) {
+        switch (event.kind) {
+        case URING_RECEIVE: guard_bus_received(g, &event); break;
+        case URING_SENT: guard_bus_sent(g, &event); break;
+        case URING_TICK: on_tick(g); break;
+        case URING_READABLE: on_readable(g, &event); break;
+        case URING_OTHER: break;
+        }
+    }
+    /* The kernel lost our tick? Never seen; but a guard without tick is no guard. */
+    if (!g->tick_pending && g->now_ns > g->tick.due_ns + WAIT_LIMIT_NS) {
+        on_tick(g);
+    }
+}
+
+/* An emergency in this batch: how long from its frame to the kernel's hands? */
+static void measure_reaction(struct guard *g) {
+    for (uint32_t i = 0; i < g->events.count; i++) {
+        const struct event *e = &g->events.item[i];
+        bool pressed = e->type == EVENT_ESTOP && e->a == 1;
+        bool emergency = e->type == EVENT_FAULT_RAISED && e->c == STOP_CLASS_EMERGENCY;
+        if (pressed || emergency) {
+            diag_record(shm_rt_diag(g->in.shm), DIAG_HISTOGRAM_REACTION,
+                        clock_now_ns() - g->now_ns);
+            return;
+        }
+    }
+}
+
+static void step(struct guard *g) {
+    if (g->tick_pending || g->commands_pending) {
+        guard_commands(g);
+    }
+    guard_proposal(g);
+    if (g->tick_pending) {
+        guard_bus_tick(g);
+    }
+    control_step(g->in.control, guard_now_us(g), &g->tx, &g->events);
+    g->steps++;
+    guard_bus_queue(g);
+    guard_bus_send(g, true);
+    if (g->frames_pending && g->events.count > 0) {
+        measure_reaction(g);
+    }
+}
+
+void guard_pass(struct guard *g) {
+    g->now_ns = clock_now_ns();
+    g->tick_pending = false;
+    g->frames_pending = false;
+    g->commands_pending = false;
+    drain(g);
+    if (!g->tick_pending && !g->frames_pending && !g->commands_pending) {
+        guard_bus_send(g, false); /* what did not fit into one chain */
+        return;
+    }
+    step(g);
+    guard_publish(g);
+    int64_t took_ns = clock_now_ns() - g->now_ns;
+    if (took_ns > g->step_max_ns) {
+        g->step_max_ns = took_ns;
+    }
+    struct diag *diag = shm_rt_diag(g->in.shm);
+    diag_record(diag, DIAG_HISTOGRAM_GUARD_STEP, took_ns);
+    diag_cycle(diag, DIAG_THREAD_GUARD, took_ns);
+}
+
+/* true when the clean stop is over: everything is off, or the time for it has run out. */
+static bool stop_is_over(struct guard *g) {
+    if (!atomic_load_explicit(&g->in.exchange->stop, memory_order_acquire)) {
+        return false;
+    }
+    if (!g->stopping) {
+        g->stopping = true;
+        g->stop_limit_ns = g->now_ns + GUARD_STOP_LIMIT_NS;
+        control_shutdown(g->in.control);
+        return false;
+    }
+    bool idle = control_is_idle(g->in.control);
+    if (!idle && g->now_ns < g->stop_limit_ns) {
+        return false;
+    }
+    (void)panic_send_all_off(); /* once more, whatever the sequencers think */
+    atomic_store_explicit(&g->in.exchange->stopped_idle, idle, memory_order_relaxed);
+    return true;
+}
+
+static void wait(struct guard *g, uint32_t *errors) {
+    int code = uring_wait(&g->uring, WAIT_LIMIT_NS);
+    if (code == 0 || code == -ETIME || code == -EINTR) {
+        *errors = 0;
+        return;
+    }
+    /* A ring that refuses for good would make this loop spin at priority 90: better off than that. */
+    (*errors)++;
+    if (*errors > WAIT_ERRORS_MAX) {
+        abort();
+    }
+}
+
+void *guard_run(void *argument) {
+    struct guard *g = argument;
+    thread_prefault_stack();
+    g->start_code = guard_open(g);
+    sem_post(&g->in.exchange->guard_ready);
+    if (g->start_code != 0) {
+        return NULL;
+    }
+    exchange_await(&g->in.exchange->go);
+    phase_init(&g->tick, EXCHANGE_GUARD_PERIOD_NS, 0, clock_now_ns());
+    uring_tick_at(&g->uring, g->tick.due_ns);
+    uint32_t errors = 0;
+    while (!stop_is_over(g)) {
+        wait(g, &errors);
+        guard_pass(g);
+    }
+    guard_close(g);
+    watchdog_stop(&g->in.watchdog);
+    atomic_store_explicit(&g->in.exchange->guard_done, true, memory_order_release);
+    links_wake_main(g->in.links);
+    return NULL;
+}
