@@ -66,7 +66,9 @@ static int64_t derated_ma(const struct plan_slot *s) {
     const int32_t permille = s->derate_permille < 0      ? 0
                              : s->derate_permille > 1000 ? 1000
                                                          : s->derate_permille;
-    return (int64_t)s->connector_max_ma * permille / 1000;
+    const int32_t ma =
+        s->connector_max_ma < s->cable_max_ma ? s->connector_max_ma : s->cable_max_ma;
+    return (int64_t)ma * permille / 1000;
 }
 
 /* Step A, one gun: the least of all bounds and which one it is. In a tie the earlier one names the reason. */

@@ -21,14 +21,6 @@ static bool at_test_voltage(const struct gun *g, const struct gun_view *v) {
            v->gun_mv <= g->cable_check_mv + GUN_CABLE_BAND_MV;
 }
 
-/* Test current flows and no voltage comes: short circuit in cable or inlet. */
-static bool shorted(const struct gun *g, const struct gun_inputs *in, const struct gun_view *v) {
-    const struct config_interlock *k = &in->config->interlock;
-    return g->step == CABLE_CHECK_RAISE &&
-           in->now_us - g->progress_us >= (int64_t)k->t_cable_voltage_ms * 1000 && v->gun_known &&
-           v->gun_mv < k->v_safe_mv && v->current_known && v->gun_ma >= k->i_off_ma;
-}
-
 static bool insulation_good(const struct gun_inputs *in) {
     const struct image_slot *image = in->image;
     const struct config_interlock *k = &in->config->interlock;
@@ -87,8 +79,6 @@ void gun_cable_check_step(struct gun *g, const struct gun_inputs *in, const stru
     case CABLE_CHECK_RAISE:
         if (at_test_voltage(g, v)) {
             advance(g, in, CABLE_CHECK_SELF_TEST);
-        } else if (shorted(g, in, v)) {
-            g->own_latched |= UINT64_C(1) << FAULT_CABLE_SHORT;
         }
         break;
     case CABLE_CHECK_SELF_TEST: self_test(g, in); break;
@@ -103,7 +93,7 @@ void gun_cable_check_step(struct gun *g, const struct gun_inputs *in, const stru
 }
 
 bool gun_cable_check_timeout(const struct gun *g, const struct gun_inputs *in,
-                             const struct gun_view *v, struct gun_cause *cause) {
+                             struct gun_cause *cause) {
     const struct config_interlock *k = &in->config->interlock;
     const int64_t in_step_us = in->now_us - g->progress_us;
     *cause = (struct gun_cause){FAULT_CABLE_CHECK, STOP_REASON_FAULT};
@@ -112,7 +102,6 @@ bool gun_cable_check_timeout(const struct gun *g, const struct gun_inputs *in,
         return in_step_us >= (int64_t)k->t_stage_ms * 1000;
     }
     if (g->step == CABLE_CHECK_RAISE && in_step_us >= (int64_t)k->t_cable_voltage_ms * 1000) {
-        cause->fault = shorted(g, in, v) ? FAULT_CABLE_SHORT : FAULT_CABLE_CHECK;
         return true;
     }
     return in->now_us - g->since_us >= (int64_t)k->t_cable_check_ms * 1000;

@@ -68,8 +68,8 @@ static void print_rows(FILE *out) {
                                         "vehicle's voltage, at most I_cc",
                                         "vehicle's voltage, current ramped to proposal",
                                         "current ramped to zero",
-                                        "zero current",
-                                        "bus held at most I_cc, after a normal stop"};
+                                        "weld-test voltage at zero current, after a normal stop",
+                                        "weld-test voltage at most I_cc, after a normal stop"};
     fputs("| state | GC | MN | insulation monitor | lock | power | output enabled | session "
           "| goes on when | time |\n|---|---|---|---|---|---|---|---|---|---|\n",
           out);

@@ -66,6 +66,17 @@ bool gun_module_usable(const struct config *config, const struct image_slot *ima
            !mn->untrusted;
 }
 
+int32_t gun_current_limit_ma(const struct config *config, const struct interlock_slot *interlock,
+                             uint32_t slot) {
+    assert(slot < config->slots && config->slot[slot].gun >= 0);
+    const struct config_connector *c = &config->connector[config->slot[slot].gun];
+    const int32_t ma =
+        c->max_current_ma < c->cable_max_current_ma ? c->max_current_ma : c->cable_max_current_ma;
+    const int32_t derated_ma = (int32_t)((int64_t)ma * interlock->derate_permille / 1000);
+    const int32_t fallback_ma = config->interlock.sensor_fallback_ma;
+    return interlock->sensor_broken && fallback_ma < derated_ma ? fallback_ma : derated_ma;
+}
+
 static enum feedback feedback_of(const struct image_contactor *c, int64_t now_us) {
     if (c->at_us == 0 || now_us - c->at_us > (int64_t)GUN_STATUS_MS * 1000 || c->p != c->n) {
         return FEEDBACK_INVALID;
@@ -118,14 +129,11 @@ static void demand_for_fault(struct gun_view *v, enum stop_class class, enum fau
 static void look_for_stop(const struct gun *g, const struct gun_inputs *in, struct gun_view *v) {
     const struct config_interlock *k = &in->config->interlock;
     const bool served = gun_rows[g->state].served != 0;
-    const uint64_t faults = in->interlock->faults | in->interlock->latched | g->own_latched;
+    const uint64_t faults = in->interlock->faults | in->interlock->latched;
     if (in->interlock->stop != STOP_CLASS_NONE) {
         const uint64_t of_class = faults & gun_faults_of_class(in->interlock->stop);
         demand_for_fault(v, in->interlock->stop,
                          gun_worst_fault(of_class != 0 ? of_class : faults));
-    }
-    if (g->own_latched != 0) {
-        demand_for_fault(v, gun_worst_class(g->own_latched), gun_worst_fault(g->own_latched));
     }
     if (g->failed != FAULT_NONE) {
         demand_for_fault(v, fault_info(g->failed)->stop, g->failed);
@@ -158,8 +166,9 @@ static void look_for_stop(const struct gun *g, const struct gun_inputs *in, stru
 static void look_at_voltages(const struct gun_inputs *in, struct gun_view *v) {
     const struct config_interlock *k = &in->config->interlock;
     /* Without SlotSense (relay PLCs) voltages come from meter and modules, which are slower. */
-    const int32_t fresh_ms =
-        in->config->plc.contactor_frame == CONTACTOR_FRAME_GCMC ? k->t_stale_ms : GUN_METER_MS;
+    const int32_t period_ms =
+        in->config->plc.contactor_frame == CONTACTOR_FRAME_GCMC ? GUN_SENSE_MS : GUN_METER_MS;
+    const int32_t fresh_ms = k->t_stale_ms > period_ms ? k->t_stale_ms : period_ms;
     v->bus_known = sample_fresh(&in->image->bus_mv, in->now_us, fresh_ms);
     v->gun_known = sample_fresh(&in->image->gun_mv, in->now_us, fresh_ms);
     v->current_known = sample_fresh(&in->image->gun_ma, in->now_us, GUN_METER_MS);
@@ -189,10 +198,11 @@ void gun_look(struct gun *g, const struct gun_inputs *in, struct gun_view *view)
     }
     look_at_voltages(in, view);
     const uint64_t latched = interlock->latched & ~CLEARED_BY_CABLE_CHECK;
-    const uint64_t faults = (interlock->faults | latched | g->own_latched) & ~ONLY_WHILE_SERVED;
+    const uint64_t faults = (interlock->faults | latched) & ~ONLY_WHILE_SERVED;
     view->blocking = faults & (normal_faults | error_faults | emergency_faults);
     view->withdrawn = !g->operative || in->shutdown || (view->blocking & WITHDRAWING) != 0 ||
-                      image->plc_last_rx_us == 0 || (!interlock->released && view->blocking == 0);
+                      image->plc_last_rx_us == 0 ||
+                      (!interlock->released && (view->blocking & interlock->latched) == 0);
     if (gun_rows[g->state].session != 0) {
         look_at_modules(in, view);
         look_for_stop(g, in, view);

@@ -47,19 +47,15 @@ static void follow_voltage(struct gun *g, const struct gun_inputs *in) {
 /* The most the vehicle, its cable and the connector take now. Without fresh targets nothing. */
 static int32_t vehicle_limit_ma(const struct gun_inputs *in) {
     const struct image_slot *image = in->image;
-    const struct config_connector *c = gun_connector(in);
     if (!sample_fresh(&image->ev_target_ma, in->now_us, GUN_TARGETS_MS) ||
         !sample_fresh(&image->ev_target_mv, in->now_us, GUN_TARGETS_MS)) {
         return 0;
     }
     int32_t ma =
-        least(image->ev_target_ma.value, least(c->max_current_ma, c->cable_max_current_ma));
+        least(image->ev_target_ma.value, gun_current_limit_ma(in->config, in->interlock, in->slot));
     if (image->ev_max_ma.valid) {
         ma = least(ma, image->ev_max_ma.value);
     }
-    const int32_t derated_ma =
-        (int32_t)((int64_t)c->max_current_ma * in->interlock->derate_permille / 1000);
-    ma = least(ma, derated_ma);
     return ma > 0 ? ma : 0;
 }
 
@@ -217,16 +213,14 @@ void gun_power_step(struct gun *g, const struct gun_inputs *in, const struct gun
         ramp_down(g, in, able, request);
         break;
     case GUN_POWER_IDLE:
-        g->set_ma = 0;
-        if (g->stop == STOP_CLASS_NORMAL) {
-            leave_test_voltage(g, in);
-            hold(g, in, able, 0, request, POWER_PURPOSE_SERVE);
-        }
-        break;
     case GUN_POWER_WELD_TEST:
-        if (g->stop == STOP_CLASS_NORMAL && g->step != WELD_CHECK_DROP) {
+        if (in->now_us == g->since_us && g->state == GUN_STATE_OPENING) {
             leave_test_voltage(g, in);
-            hold(g, in, able, i_cc_ma, request, POWER_PURPOSE_WELD_TEST);
+            g->set_mv = gun_weld_test_mv(g, in, v);
+        }
+        g->set_ma = g->state == GUN_STATE_WELD_CHECK ? i_cc_ma : 0;
+        if (gun_weld_test_powered(g, in)) {
+            hold(g, in, able, g->set_ma, request, POWER_PURPOSE_WELD_TEST);
         }
         break;
     }

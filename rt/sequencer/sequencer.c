@@ -42,6 +42,11 @@ static bool older_than_ms(const struct gun_inputs *in, int64_t since_us, int32_t
     return age_us(in, since_us) >= (int64_t)limit_ms * 1000;
 }
 
+void gun_deny(struct gun *g) {
+    forget_authorisation(g);
+    g->denied = true;
+}
+
 /* The state's own condition to go on. */
 static bool next_present(struct gun *g, const struct gun_inputs *in, const struct gun_view *v) {
     const struct config_interlock *k = &in->config->interlock;
@@ -68,7 +73,7 @@ static bool next_present(struct gun *g, const struct gun_inputs *in, const struc
         return g->set_ma == 0 && v->current_known && v->gun_ma <= k->i_open_ma &&
                v->gun_ma >= -k->i_open_ma;
     case GUN_STATE_OPENING: return v->gc_open;
-    case GUN_STATE_WELD_CHECK: return gun_weld_check_step(g, in, v);
+    case GUN_STATE_WELD_CHECK: return gun_weld_check_passed(g, in, v);
     case GUN_STATE_DISCHARGE: return v->dead;
     case GUN_STATE_UNLOCK: return v->lock == 0 || !lock_needed;
     case GUN_STATE_FAULTED: return true; /* its cell's guard decides */
@@ -82,7 +87,7 @@ static bool next_present(struct gun *g, const struct gun_inputs *in, const struc
 }
 
 static bool timeout_present(const struct gun *g, const struct gun_inputs *in,
-                            const struct gun_view *v, struct gun_cause *cause) {
+                            struct gun_cause *cause) {
     const struct config_interlock *k = &in->config->interlock;
     const struct gun_cause stage = {FAULT_STAGE_TIMEOUT, STOP_REASON_TIMEOUT};
     switch (g->state) {
@@ -93,7 +98,7 @@ static bool timeout_present(const struct gun *g, const struct gun_inputs *in,
         *cause = (struct gun_cause){FAULT_LOCK, STOP_REASON_FAULT};
         return older_than_ms(in, g->since_us, k->t_lock_ms);
     case GUN_STATE_LOCKED: *cause = stage; return older_than_ms(in, g->progress_us, k->t_stage_ms);
-    case GUN_STATE_CABLE_CHECK: return gun_cable_check_timeout(g, in, v, cause);
+    case GUN_STATE_CABLE_CHECK: return gun_cable_check_timeout(g, in, cause);
     case GUN_STATE_PRECHARGE:
         if (g->matched) {
             *cause = stage;
@@ -116,7 +121,7 @@ static bool timeout_present(const struct gun *g, const struct gun_inputs *in,
         return age_us(in, g->since_us) >= GUN_OPENING_US;
     case GUN_STATE_WELD_CHECK:
         *cause = (struct gun_cause){FAULT_DISCHARGE, STOP_REASON_FAULT};
-        return g->step != WELD_CHECK_FALL && older_than_ms(in, g->progress_us, k->t_discharge_ms);
+        return older_than_ms(in, g->since_us, k->t_weld_ms + k->t_discharge_ms);
     case GUN_STATE_DISCHARGE:
         *cause = (struct gun_cause){FAULT_DISCHARGE, STOP_REASON_FAULT};
         return older_than_ms(in, g->since_us, k->t_discharge_ms);
@@ -168,7 +173,7 @@ static bool event_present(enum gun_event event, struct gun *g, const struct gun_
         *cause = (struct gun_cause){FAULT_NONE, STOP_REASON_VEHICLE};
         return vehicle_stopped(g, in, v);
     case GUN_EVENT_NEXT: return next_present(g, in, v);
-    case GUN_EVENT_TIMEOUT: return timeout_present(g, in, v, cause);
+    case GUN_EVENT_TIMEOUT: return timeout_present(g, in, cause);
     case GUN_EVENT_PLUGGED:
         return v->cp == CP_STATE_B || v->cp == CP_STATE_C || v->cp == CP_STATE_D;
     case GUN_EVENT_NONE:
@@ -367,8 +372,6 @@ static void write_to_plc(const struct gun *g, const struct gun_inputs *in, const
                          struct gun_to_plc *to_plc) {
     const struct gun_row *row = &gun_rows[g->state];
     const struct config_connector *c = gun_connector(in);
-    const int32_t cable_ma =
-        c->cable_max_current_ma < c->max_current_ma ? c->cable_max_current_ma : c->max_current_ma;
     const bool plan_known =
         in->proposal != NULL && in->plan_age_us <= (int64_t)in->config->interlock.t_plan2_ms * 1000;
     memset(to_plc, 0, sizeof *to_plc);
@@ -379,7 +382,7 @@ static void write_to_plc(const struct gun *g, const struct gun_inputs *in, const
         to_plc->stop_request = (uint8_t)g->stop; /* wire values 1..3 are those of enum stop_class */
     }
     to_plc->offer_mv = c->max_voltage_mv;
-    to_plc->offer_ma = (int32_t)((int64_t)cable_ma * in->interlock->derate_permille / 1000);
+    to_plc->offer_ma = gun_current_limit_ma(in->config, in->interlock, in->slot);
     to_plc->offer_w = plan_known ? in->proposal->offered_w : 0;
     to_plc->present_mv = v->gun_known ? v->gun_mv : 0;
     to_plc->present_ma = v->current_known ? v->gun_ma : 0;

@@ -74,6 +74,9 @@ void gun_init(struct gun *g, bool has_gun, int64_t now_us);
 void gun_authorise(struct gun *g, enum auth_source source, const char id_token[RM_ID_TOKEN_LEN],
                    int64_t until_us);
 
+/* AUTH_STATE denied to the vehicle until it is unplugged or authorised after all. */
+void gun_deny(struct gun *g);
+
 /* true while the slot's gun, path or vehicle is in a session that control_shutdown has to wait for. */
 bool gun_in_session(const struct gun *g);
 
@@ -81,6 +84,10 @@ bool gun_in_session(const struct gun *g);
 bool gun_module_usable(const struct config *config, const struct image_slot *image,
                        const struct interlock_slot *interlock, uint32_t slot, uint32_t module,
                        int64_t now_us);
+
+/* Connector and cable current of a slot's gun as temperature allows, also with a broken sensor (S11). */
+int32_t gun_current_limit_ma(const struct config *config, const struct interlock_slot *interlock,
+                             uint32_t slot);
 
 /* Cable-check voltage of design/interlocks.md: EV maximum <= 500 V: min(500, EVmax + 50, EVSEmax), above:
  * min(EVSEmax, 1.1 x EVmax). */

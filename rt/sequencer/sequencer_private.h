@@ -9,6 +9,7 @@
 #define GUN_CP_MS      300
 #define GUN_HLC_MS     1250
 #define GUN_LOCK_MS    1250
+#define GUN_SENSE_MS   250
 #define GUN_METER_MS   625
 #define GUN_TARGETS_MS 500
 #define GUN_STATUS_MS  300 /* contactor feedback */
@@ -20,7 +21,6 @@
 #define GUN_IMD_SETTLE_US   1500000 /* verdict on R_F after the self-test */
 #define GUN_CABLE_BAND_MV   10000   /* cable-check voltage reached */
 #define GUN_RAMP_DT_MAX_US  100000  /* a longer pause between steps is not ramped through at once */
-#define GUN_WELD_SETTLE_US  300000  /* bus up again: time for a welded GC to show at the gun */
 
 /* Sub-steps of CABLE_CHECK. */
 enum cable_check_step {
@@ -32,10 +32,6 @@ enum cable_check_step {
     CABLE_CHECK_DISCHARGE,
     CABLE_CHECK_DONE
 };
-
-/* Sub-steps of WELD_CHECK: gun falls with the bus up; if not, drop the bus; if the gun then falls, raise the bus again
- * and see whether the gun follows. Only that tells a welded GC from a vehicle that opened late. */
-enum weld_check_step { WELD_CHECK_FALL = 0, WELD_CHECK_DROP, WELD_CHECK_AGAIN };
 
 struct gun_cause {
     enum fault_code fault;
@@ -71,10 +67,14 @@ const struct config_connector *gun_connector(const struct gun_inputs *in);
 /* cable_check.c: moves the sub-steps; sets g->failed on a failed verdict. */
 void gun_cable_check_step(struct gun *g, const struct gun_inputs *in, const struct gun_view *v);
 bool gun_cable_check_timeout(const struct gun *g, const struct gun_inputs *in,
-                             const struct gun_view *v, struct gun_cause *cause);
+                             struct gun_cause *cause);
 
-/* weld_check.c: moves the sub-steps of WELD_CHECK; true when passed. */
-bool gun_weld_check_step(struct gun *g, const struct gun_inputs *in, const struct gun_view *v);
+/* weld_check.c */
+bool gun_weld_check_passed(const struct gun *g, const struct gun_inputs *in,
+                           const struct gun_view *v);
+bool gun_weld_test_powered(const struct gun *g, const struct gun_inputs *in);
+int32_t gun_weld_test_mv(const struct gun *g, const struct gun_inputs *in,
+                         const struct gun_view *v);
 
 /* power.c: module contactors wanted, island setpoint ramped, shared among the modules into the request. */
 void gun_power_step(struct gun *g, const struct gun_inputs *in, const struct gun_view *v,

@@ -54,8 +54,8 @@ enum gun_power {
     GUN_POWER_PRECHARGE,   /* vehicle's target voltage, <= I_cc */
     GUN_POWER_SERVE,       /* ramped towards vehicle's target and proposal */
     GUN_POWER_RAMP,        /* ramped to zero by stop class */
-    GUN_POWER_IDLE,        /* converting at zero current (normal stop), else off */
-    GUN_POWER_WELD_TEST    /* bus held at <= I_cc (normal stop), else off */
+    GUN_POWER_IDLE,        /* weld-test voltage at zero current (normal stop), else off */
+    GUN_POWER_WELD_TEST    /* weld-test voltage at <= I_cc (normal stop), else off */
 };
 
 struct gun_row {

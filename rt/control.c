@@ -1,0 +1,317 @@
+#include "rt/control_private.h"
+
+#include <linux/can/error.h>
+#include <string.h>
+
+size_t control_size(void) {
+    return (sizeof(struct control) + RM_CACHE_LINE - 1) / RM_CACHE_LINE * RM_CACHE_LINE;
+}
+
+static void init_slot(struct control *c, uint32_t i, const struct control_boot *boot,
+                      int64_t now_us) {
+    struct control_slot *s = &c->slot[i];
+    const struct config_slot *k = &c->config->slot[i];
+    plc_init(&s->plc, c->config, i, now_us);
+    for (uint32_t j = 0; j < k->module_count; j++) {
+        module_init(&s->module[j], c->config, i, j, now_us);
+    }
+    gun_init(&s->gun, k->gun >= 0, now_us);
+    s->profile.limit_w = INT64_MAX;
+    s->priority_class = k->gun >= 0 ? c->config->connector[k->gun].priority_class : 0;
+    interlock_restore(&c->interlock, c->config, i, boot->latched[i], boot->latches_known);
+    c->latches_awaited[i] = !boot->latches_known;
+}
+
+void control_init(struct control *c, const struct config *config, const struct control_boot *boot,
+                  int64_t now_us) {
+    assert(config->slots >= 1 && config->slots <= RM_SLOTS_MAX);
+    assert(boot->boot_id != 0);
+    memset(c, 0, sizeof *c);
+    c->config = config;
+    c->boot_id = boot->boot_id;
+    c->now_us = now_us;
+    c->image.slots = config->slots;
+    can_router_init(&c->router, config);
+    interlock_init(&c->interlock, config, now_us);
+    interlock_restore_estop(&c->interlock, boot->estop_latched);
+    for (uint32_t i = 0; i < config->slots; i++) {
+        init_slot(c, i, boot, now_us);
+    }
+    c->site_limit_w = config->fail_safe_limit_w < config->grid_limit_w ? config->fail_safe_limit_w
+                                                                       : config->grid_limit_w;
+    c->site_reason = LIMIT_REASON_FAILSAFE;
+    c->limit_shadow_w = -1;
+}
+
+int64_t control_plan_age_us(const struct control *c, int64_t now_us) {
+    return c->have_proposal ? now_us - c->proposal.input_us : CONTROL_NEVER_US;
+}
+
+uint64_t control_faults(const struct control *c, uint32_t slot) {
+    const struct gun *g = &c->slot[slot].gun;
+    const struct interlock_slot *own = &c->interlock.slot[slot];
+    uint64_t faults = own->faults | own->latched;
+    if (g->fault != FAULT_NONE && (g->stop != STOP_CLASS_NONE || g->state == GUN_STATE_FAULTED)) {
+        faults |= UINT64_C(1) << g->fault;
+    }
+    return faults;
+}
+
+/* ---- input ------------------------------------------------------------------------------------------------- */
+
+/* What an error frame of the transport says about its interface. */
+static void error_frame(struct control *c, uint32_t interface, const struct can_frame *frame,
+                        int64_t now_us) {
+    if ((frame->can_id & CAN_ERR_BUSOFF) != 0) {
+        control_interface(c, interface, INTERFACE_BUS_OFF, now_us);
+    } else if ((frame->can_id & CAN_ERR_RESTARTED) != 0) {
+        control_interface(c, interface, INTERFACE_UP, now_us);
+    } else if ((frame->can_id & CAN_ERR_CRTL) != 0) {
+        const uint8_t passive = CAN_ERR_CRTL_RX_PASSIVE | CAN_ERR_CRTL_TX_PASSIVE;
+        const uint8_t warning = CAN_ERR_CRTL_RX_WARNING | CAN_ERR_CRTL_TX_WARNING;
+        control_interface(c, interface,
+                          (frame->data[1] & passive) != 0   ? INTERFACE_PASSIVE
+                          : (frame->data[1] & warning) != 0 ? INTERFACE_WARNING
+                                                            : INTERFACE_UP,
+                          now_us);
+    }
+}
+
+void control_rx(struct control *c, uint32_t interface, const struct can_frame *frame,
+                int64_t now_us) {
+    if (interface >= c->config->interfaces) {
+        return;
+    }
+    const struct can_route to = can_route(&c->router, interface, frame);
+    switch (to.kind) {
+    case CAN_ROUTE_PLC:
+        plc_rx(&c->slot[to.slot].plc, c->config, frame, &c->image.slot[to.slot], now_us);
+        break;
+    case CAN_ROUTE_MODULE:
+        module_rx(&c->slot[to.slot].module[to.module], c->config, frame,
+                  &c->image.slot[to.slot].module[to.module], now_us);
+        break;
+    case CAN_ROUTE_ERROR: error_frame(c, interface, frame, now_us); break;
+    case CAN_ROUTE_UNKNOWN:
+    case CAN_ROUTE_FORMAT: break;
+    }
+}
+
+void control_interface(struct control *c, uint32_t interface, enum interface_state state,
+                       int64_t now_us) {
+    if (interface >= c->config->interfaces || state >= INTERFACE_STATE_COUNT ||
+        c->interface[interface] == state) {
+        return;
+    }
+    const bool down = state == INTERFACE_DOWN || state == INTERFACE_BUS_OFF;
+    const enum interface_state before = c->interface[interface];
+    if (!down && (before == INTERFACE_BUS_OFF || (before == INTERFACE_DOWN && c->booted))) {
+        c->restarts[interface]++;
+    }
+    c->interface[interface] = state;
+    for (uint32_t i = 0; i < c->config->slots; i++) {
+        if (c->config->slot[i].interface == interface) {
+            c->image.slot[i].interface_down = down;
+        }
+    }
+    control_event_later(c, EVENT_INTERFACE, interface, (uint16_t)state,
+                        (uint16_t)c->restarts[interface], 0, now_us);
+}
+
+void control_proposal(struct control *c, const struct proposal *proposal, int64_t now_us) {
+    if (!control_proposal_sound(c, proposal, now_us)) {
+        c->proposals_rejected++;
+        if (now_us - c->rule_reported_us[RULE_S7] >= 1000000 || c->proposals_rejected == 1) {
+            c->rule_reported_us[RULE_S7] = now_us;
+            control_event_later(c, EVENT_PROPOSAL_REJECTED, EVENT_SLOT_NONE, RULE_S7, 0,
+                                (int64_t)c->proposals_rejected, now_us);
+        }
+        return;
+    }
+    c->proposal.seq = proposal->seq;
+    c->proposal.input_us = proposal->input_us;
+    c->proposal.slots = proposal->slots;
+    memcpy(c->proposal.slot, proposal->slot, c->config->slots * sizeof proposal->slot[0]);
+    c->have_proposal = true;
+}
+
+/* ---- one step ---------------------------------------------------------------------------------------------- */
+
+static void follow_leases(struct control *c, int64_t now_us) {
+    if (c->site.valid && now_us >= c->site.until_us) {
+        c->site.valid = false;
+    }
+    const int64_t grid_w = c->config->grid_limit_w;
+    const int64_t bound_w = c->site.valid ? c->site.limit_w : c->config->fail_safe_limit_w;
+    c->site_limit_w = bound_w < grid_w ? bound_w : grid_w;
+    c->site_reason = !c->site.valid     ? LIMIT_REASON_FAILSAFE
+                     : bound_w < grid_w ? LIMIT_REASON_LEASE
+                                        : LIMIT_REASON_GRID;
+}
+
+static void follow_slot_leases(struct control_slot *s, int64_t now_us) {
+    if (s->profile.valid && now_us >= s->profile.until_us) {
+        s->profile.valid = false;
+        s->profile.limit_w = INT64_MAX;
+    }
+    if (s->reserved_until_us != 0 && now_us >= s->reserved_until_us) {
+        s->reserved_until_us = 0;
+    }
+}
+
+static void step_gun(struct control *c, uint32_t i, int64_t plan_age_us, struct event_batch *events,
+                     int64_t now_us) {
+    struct control_slot *s = &c->slot[i];
+    struct gun_effects effects;
+    const struct gun_inputs in = {
+        .now_us = now_us,
+        .config = c->config,
+        .slot = i,
+        .image = &c->image.slot[i],
+        .interlock = &c->interlock.slot[i],
+        .proposal = c->have_proposal ? &c->proposal.slot[i] : NULL,
+        .plan_age_us = plan_age_us,
+        .stop_requested = s->stop_requested,
+        .stop_reason = s->stop_reason,
+        .shutdown = c->shutdown,
+    };
+    follow_slot_leases(s, now_us);
+    s->gun.sessions_full = s->records.finished_count >= SESSIONS_FINISHED_MAX;
+    gun_step(&s->gun, &in, &c->request.slot[i], &s->to_plc, &effects);
+    if (effects.plugged) {
+        s->plugged_us = now_us;
+    }
+    if (effects.session_end) {
+        s->stop_requested = false;
+        plc_ack_clear(&s->plc, &c->image.slot[i]);
+    }
+    control_events_gun(c, i, &effects, events, now_us);
+    control_session_follow(c, i, &effects, events, now_us);
+}
+
+static void fill_plc_command(struct control *c, uint32_t i) {
+    struct control_slot *s = &c->slot[i];
+    const struct output_slot *out = &c->output.slot[i];
+    const struct gun_to_plc *to = &s->to_plc;
+    const struct config_slot *k = &c->config->slot[i];
+    struct plc_command *cmd = &s->plc_command;
+    cmd->contactor[CONTACTOR_GC] = out->gc;
+    cmd->contactor[CONTACTOR_MC] = out->mc;
+    cmd->contactor[CONTACTOR_BC] = out->bc;
+    for (uint32_t j = 0; j < k->module_count; j++) {
+        cmd->contactor[CONTACTOR_MN0 + j] = k->module[j].mn_on_plc && out->module[j].mn;
+    }
+    cmd->imd_enable = out->imd_enable;
+    cmd->imd_self_test = out->imd_self_test;
+    cmd->force_all_off = out->force_all_off;
+    cmd->send = out->send;
+    cmd->clear_faults = s->clear_plc;
+    cmd->auth_granted = to->auth_granted;
+    cmd->auth_pending = to->auth_pending;
+    cmd->lock = out->lock;
+    cmd->stop_request = to->stop_request;
+    cmd->offer_mv = to->offer_mv;
+    cmd->offer_ma = to->offer_ma;
+    cmd->offer_w = out->permit ? to->offer_w : 0;
+    cmd->present_mv = to->present_mv;
+    cmd->present_ma = to->present_ma;
+    cmd->present_w = to->present_w;
+    cmd->output_enabled = to->output_enabled;
+    cmd->regulating = to->regulating;
+    cmd->fault_bits = to->fault_bits;
+    cmd->plugged = s->gun.plugged;
+    s->clear_plc = false;
+}
+
+static void send_modules(struct control *c, uint32_t i, bool urgent, struct frame_batch *tx,
+                         int64_t now_us) {
+    struct control_slot *s = &c->slot[i];
+    for (uint32_t j = 0; j < c->config->slot[i].module_count; j++) {
+        module_tx(&s->module[j], c->config, &c->output.slot[i].module[j], urgent,
+                  &c->image.slot[i].module[j], tx, now_us);
+    }
+}
+
+/* All-off first, then every other contactor frame, then zero and lowered setpoints, then the rest. */
+static void send(struct control *c, struct frame_batch *tx, int64_t now_us) {
+    const uint32_t n = c->config->slots;
+    for (int all_off = 1; all_off >= 0; all_off--) {
+        for (uint32_t i = 0; i < n; i++) {
+            if (c->output.slot[i].force_all_off == (all_off == 1)) {
+                struct control_slot *s = &c->slot[i];
+                plc_tx_contactors(&s->plc, c->config, &s->plc_command, &c->image.slot[i], tx,
+                                  now_us);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        send_modules(c, i, true, tx, now_us);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct control_slot *s = &c->slot[i];
+        plc_tx_rest(&s->plc, c->config, &s->plc_command, &c->image.slot[i], tx, now_us);
+        send_modules(c, i, false, tx, now_us);
+    }
+}
+
+void control_step(struct control *c, int64_t now_us, struct frame_batch *tx,
+                  struct event_batch *events) {
+    assert(now_us >= c->now_us);
+    const uint32_t n = c->config->slots;
+    const int64_t plan_age_us = control_plan_age_us(c, now_us);
+    c->now_us = now_us;
+    frame_batch_clear(tx);
+    events->count = 0;
+    events->dropped = 0;
+    control_events_begin(c, events, now_us);
+    follow_leases(c, now_us);
+    for (uint32_t i = 0; i < n; i++) {
+        plc_tick(&c->slot[i].plc, c->config, &c->image.slot[i], now_us);
+        if (control_has_gun(c, i)) {
+            step_gun(c, i, plan_age_us, events, now_us);
+        }
+    }
+    c->interlock_in.now_us = now_us;
+    c->interlock_in.site_limit_w = c->site_limit_w;
+    c->interlock_in.plan_age_us = plan_age_us;
+    interlock_step(&c->interlock, c->config, &c->image, &c->interlock_in, &c->request, &c->output);
+    c->interlock_in.reset_estop = false;
+    for (uint32_t i = 0; i < n; i++) {
+        c->interlock_in.clear_faults[i] = 0;
+        fill_plc_command(c, i);
+    }
+    send(c, tx, now_us);
+    for (uint32_t i = 0; i < n; i++) {
+        control_events_slot(c, i, events, now_us);
+    }
+    control_events_site(c, events, now_us);
+}
+
+/* ---- the shell's questions --------------------------------------------------------------------------------- */
+
+void control_latches(const struct control *c, uint64_t latched[RM_SLOTS_MAX], bool *estop_latched) {
+    for (uint32_t i = 0; i < RM_SLOTS_MAX; i++) {
+        latched[i] =
+            i < c->config->slots ? c->interlock.slot[i].latched | c->slot[i].gun.own_latched : 0;
+    }
+    *estop_latched = c->interlock.estop_latched;
+}
+
+bool control_is_idle(const struct control *c) {
+    for (uint32_t i = 0; i < c->config->slots; i++) {
+        const struct output_slot *out = &c->output.slot[i];
+        if (gun_in_session(&c->slot[i].gun) || out->gc || out->mc || out->bc) {
+            return false;
+        }
+        for (uint32_t j = 0; j < c->config->slot[i].module_count; j++) {
+            if (out->module[j].run || out->module[j].mn) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+void control_shutdown(struct control *c) {
+    c->shutdown = true;
+}

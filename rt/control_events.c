@@ -1,0 +1,252 @@
+/* Events: the differences between this step and what was reported last. */
+#include <string.h>
+
+#include "rt/control_private.h"
+
+#define RULE_REPORT_US 1000000
+
+struct event *control_event(struct event_batch *events, enum event_type type, uint32_t slot,
+                            int64_t now_us) {
+    if (events->count >= EVENT_BATCH_MAX) {
+        events->dropped++;
+        return NULL;
+    }
+    struct event *e = &events->item[events->count++];
+    memset(e, 0, sizeof *e);
+    e->mono_ns = now_us * 1000;
+    e->type = (uint16_t)type;
+    e->slot = (uint16_t)slot;
+    return e;
+}
+
+static void report(struct event_batch *events, enum event_type type, uint32_t slot, unsigned a,
+                   unsigned b, uint32_t value_c, int64_t value, int64_t now_us) {
+    struct event *e = control_event(events, type, slot, now_us);
+    if (e != NULL) {
+        e->a = (uint16_t)a;
+        e->b = (uint16_t)b;
+        e->c = value_c;
+        e->value = value;
+    }
+}
+
+void control_event_later(struct control *c, enum event_type type, uint32_t slot, uint16_t a,
+                         uint16_t b, int64_t value, int64_t now_us) {
+    if (c->pending_count >= CONTROL_PENDING_MAX) {
+        c->pending_dropped++;
+        return;
+    }
+    c->pending[c->pending_count++] = (struct event){.mono_ns = now_us * 1000,
+                                                    .type = (uint16_t)type,
+                                                    .slot = (uint16_t)slot,
+                                                    .a = a,
+                                                    .b = b,
+                                                    .value = value};
+}
+
+void control_events_begin(struct control *c, struct event_batch *events, int64_t now_us) {
+    if (!c->booted) {
+        c->booted = true;
+        report(events, EVENT_BOOT, EVENT_SLOT_NONE, 0, 0, 0, (int64_t)c->boot_id, now_us);
+    }
+    for (uint32_t i = 0; i < c->pending_count; i++) {
+        struct event *e = control_event(events, EVENT_NONE, 0, now_us);
+        if (e != NULL) {
+            *e = c->pending[i];
+        }
+    }
+    events->dropped += c->pending_dropped;
+    c->pending_count = 0;
+    c->pending_dropped = 0;
+}
+
+void control_events_gun(struct control *c, uint32_t slot, const struct gun_effects *effects,
+                        struct event_batch *events, int64_t now_us) {
+    const struct gun *g = &c->slot[slot].gun;
+    if (effects->plugged) {
+        report(events, EVENT_PLUGGED, slot, 0, 0, 0, c->image.slot[slot].session_epoch, now_us);
+    }
+    if (effects->unplugged) {
+        report(events, EVENT_UNPLUGGED, slot, 0, 0, 0, 0, now_us);
+    }
+    if (effects->changed) {
+        report(events, EVENT_GUN_STATE, slot, effects->from, effects->to, (uint32_t)g->fault,
+               g->stop_reason, now_us);
+    }
+}
+
+/* Which contactor or module of the slot a fault is about. */
+static unsigned component_of(const struct control *c, uint32_t slot, unsigned fault) {
+    const struct interlock_slot *own = &c->interlock.slot[slot];
+    for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; kind++) {
+        const struct contactor_book *b = &own->contactor[kind];
+        if (b->fitted && ((fault == FAULT_CONTACTOR_WELDED && b->welded) ||
+                          (fault == FAULT_CONTACTOR_STUCK_OPEN && b->stuck) ||
+                          (fault == FAULT_CONTACTOR_FEEDBACK && b->untrusted))) {
+            return kind;
+        }
+    }
+    for (unsigned j = 0; j < c->config->slot[slot].module_count; j++) {
+        if ((fault == FAULT_MODULE_FAULT || fault == FAULT_MODULE_LOST) &&
+            own->module[j].fault == (enum fault_code)fault) {
+            return j;
+        }
+    }
+    return 0xffffu;
+}
+
+static void faults(struct control *c, uint32_t slot, struct event_batch *events, int64_t now_us) {
+    const uint64_t now = control_faults(c, slot);
+    uint64_t changed = now ^ c->slot[slot].shadow.faults;
+    c->slot[slot].shadow.faults = now;
+    while (changed != 0) {
+        const unsigned code = (unsigned)__builtin_ctzll(changed);
+        changed &= changed - 1;
+        report(events, (now >> code & 1) != 0 ? EVENT_FAULT_RAISED : EVENT_FAULT_CLEARED, slot,
+               code, component_of(c, slot, code), (uint32_t)fault_info(code)->stop, 0, now_us);
+    }
+}
+
+static void identities(struct control *c, uint32_t slot, struct event_batch *events,
+                       int64_t now_us) {
+    const struct image_slot *image = &c->image.slot[slot];
+    struct control_shadow *shadow = &c->slot[slot].shadow;
+    for (unsigned kind = IDENTITY_NONE + 1; kind < IDENTITY_COUNT; kind++) {
+        const struct image_identity *id = &image->identity[kind];
+        if (id->generation == shadow->identity[kind]) {
+            continue;
+        }
+        shadow->identity[kind] = id->generation;
+        struct event *e =
+            id->length > 0 ? control_event(events, EVENT_IDENTITY, slot, now_us) : NULL;
+        if (e != NULL) {
+            e->a = (uint16_t)kind;
+            memcpy(e->text, id->text, strnlen(id->text, sizeof e->text));
+        }
+    }
+}
+
+static const struct image_contactor *feedback_of(const struct control *c, uint32_t slot,
+                                                 unsigned kind) {
+    const struct config_slot *k = &c->config->slot[slot];
+    const struct image_slot *image = &c->image.slot[slot];
+    return kind >= CONTACTOR_MN0 && !k->module[kind - CONTACTOR_MN0].mn_on_plc
+               ? &image->module[kind - CONTACTOR_MN0].relay
+               : &image->contactor[kind];
+}
+
+static void contactors(struct control *c, uint32_t slot, struct event_batch *events,
+                       int64_t now_us) {
+    const struct image_slot *image = &c->image.slot[slot];
+    struct control_shadow *shadow = &c->slot[slot].shadow;
+    const unsigned kinds = CONTACTOR_MN0 + c->config->slot[slot].module_count;
+    for (unsigned kind = 0; kind < kinds; kind++) {
+        const struct image_contactor *fb = feedback_of(c, slot, kind);
+        const bool closed = fb->p == FEEDBACK_CLOSED && fb->n == FEEDBACK_CLOSED;
+        if (closed == ((shadow->closed >> kind & 1) != 0)) {
+            continue;
+        }
+        shadow->closed ^= (uint16_t)(1u << kind);
+        const struct contactor_book *book = &c->interlock.slot[slot].contactor[kind];
+        const int32_t load_ma = kind == CONTACTOR_GC ? image->gun_ma.value
+                                : kind >= CONTACTOR_MN0
+                                    ? image->module[kind - CONTACTOR_MN0].current_ma.value
+                                    : image->boundary_ma.value;
+        report(events, EVENT_CONTACTOR, slot, kind, closed,
+               closed ? book->operate_ms : book->release_ms, load_ma, now_us);
+    }
+}
+
+static void modules(struct control *c, uint32_t slot, struct event_batch *events, int64_t now_us) {
+    struct control_shadow *shadow = &c->slot[slot].shadow;
+    const struct interlock_slot *own = &c->interlock.slot[slot];
+    for (uint32_t j = 0; j < c->config->slot[slot].module_count; j++) {
+        const bool usable =
+            gun_module_usable(c->config, &c->image.slot[slot], own, slot, j, now_us);
+        if (usable != ((shadow->usable >> j & 1) != 0)) {
+            shadow->usable ^= (uint8_t)(1u << j);
+            report(events, EVENT_MODULE, slot, j, usable, (uint32_t)own->module[j].fault, 0,
+                   now_us);
+        }
+    }
+}
+
+static void meter(struct control *c, uint32_t slot, struct event_batch *events, int64_t now_us) {
+    const struct image_slot *image = &c->image.slot[slot];
+    struct control_shadow *shadow = &c->slot[slot].shadow;
+    if (image->meter_jumps != shadow->meter_jumps) {
+        shadow->meter_jumps = image->meter_jumps;
+        report(events, EVENT_METER, slot, 1, 0, 0, image->meter_wh, now_us);
+    }
+    if (image->meter_fallback != shadow->meter_fallback) {
+        shadow->meter_fallback = image->meter_fallback;
+        report(events, EVENT_METER, slot, image->meter_fallback ? 3 : 4, 0, 0, image->meter_wh,
+               now_us);
+    }
+}
+
+void control_events_slot(struct control *c, uint32_t slot, struct event_batch *events,
+                         int64_t now_us) {
+    struct control_shadow *shadow = &c->slot[slot].shadow;
+    const struct image_slot *image = &c->image.slot[slot];
+    const bool heard = image->plc_last_rx_us != 0 && !image->interface_down &&
+                       now_us - image->plc_last_rx_us <= CONTROL_PLC_LOST_US;
+    if (heard != shadow->plc) {
+        shadow->plc = heard;
+        report(events, EVENT_PLC, slot, heard, 0, 0, 0, now_us);
+    }
+    faults(c, slot, events, now_us);
+    identities(c, slot, events, now_us);
+    contactors(c, slot, events, now_us);
+    modules(c, slot, events, now_us);
+    meter(c, slot, events, now_us);
+}
+
+static void planner(struct control *c, struct event_batch *events, int64_t now_us) {
+    const int64_t age_us = control_plan_age_us(c, now_us);
+    const struct config_interlock *k = &c->config->interlock;
+    const uint8_t now = !c->have_proposal                         ? 0
+                        : age_us <= (int64_t)k->t_plan_ms * 1000  ? 1
+                        : age_us <= (int64_t)k->t_plan2_ms * 1000 ? 2
+                                                                  : 3;
+    if (now != c->planner_shadow) {
+        c->planner_shadow = now;
+        report(events, EVENT_PLANNER, EVENT_SLOT_NONE,
+               now == 1   ? 1
+               : now == 2 ? 0
+                          : 2,
+               0, 0, 0, now_us);
+    }
+}
+
+/* What a rule altered or refused, at most once per rule and second. */
+static void rules(struct control *c, struct event_batch *events, int64_t now_us) {
+    for (uint32_t i = 0; i < c->interlock.notes; i++) {
+        const struct interlock_note *note = &c->interlock.note[i];
+        if (note->rule >= RULE_COUNT || note->slot >= c->config->slots) {
+            continue;
+        }
+        c->slot[note->slot].rejected++;
+        int64_t *at_us = &c->rule_reported_us[note->rule];
+        if (*at_us != 0 && now_us - *at_us < RULE_REPORT_US) {
+            continue;
+        }
+        *at_us = now_us;
+        report(events, EVENT_PROPOSAL_REJECTED, note->slot, note->rule, note->component, 0,
+               c->interlock.rule_hits[note->rule], now_us);
+    }
+}
+
+void control_events_site(struct control *c, struct event_batch *events, int64_t now_us) {
+    if (c->site_limit_w != c->limit_shadow_w || c->site_reason != c->limit_shadow_reason) {
+        c->limit_shadow_w = c->site_limit_w;
+        c->limit_shadow_reason = c->site_reason;
+        report(events, EVENT_LIMIT, EVENT_SLOT_NONE, c->site_reason, 0, 0, c->site_limit_w, now_us);
+    }
+    if (c->interlock.estop_latched != c->estop_shadow) {
+        c->estop_shadow = c->interlock.estop_latched;
+        report(events, EVENT_ESTOP, EVENT_SLOT_NONE, c->estop_shadow, 0, 0, 0, now_us);
+    }
+    planner(c, events, now_us);
+    rules(c, events, now_us);
+}

@@ -1,0 +1,160 @@
+/* What the planner is told, and whether what it says may be looked at. */
+#include <string.h>
+
+#include "rt/control_private.h"
+
+#define UNKNOWN_TEMPERATURE_PERMILLE 500 /* as M6 has it */
+#define SET_MV_MAX                   1500000
+#define SET_MA_MAX                   1000000
+
+static bool slot_sound(const struct control *c, uint32_t slot, const struct proposal_slot *p) {
+    if (p->owner < -1 || p->owner >= (int32_t)c->config->slots || p->budget_w < 0 ||
+        p->offered_w < 0 || (unsigned)p->reason >= LIMIT_REASON_COUNT) {
+        return false;
+    }
+    for (uint32_t j = 0; j < c->config->slot[slot].module_count; j++) {
+        const struct proposal_module *m = &p->module[j];
+        if (m->set_mv < 0 || m->set_mv > SET_MV_MAX || m->set_ma < 0 || m->set_ma > SET_MA_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool control_proposal_sound(const struct control *c, const struct proposal *proposal,
+                            int64_t now_us) {
+    if (proposal->slots != c->config->slots || proposal->input_us > now_us ||
+        (c->have_proposal &&
+         (proposal->seq < c->proposal.seq || proposal->input_us < c->proposal.input_us))) {
+        return false;
+    }
+    for (uint32_t i = 0; i < c->config->slots; i++) {
+        if (!slot_sound(c, i, &proposal->slot[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int32_t fresh_or(const struct sample *s, int64_t now_us, int32_t max_age_ms,
+                        int32_t otherwise) {
+    return sample_fresh(s, now_us, max_age_ms) ? s->value : otherwise;
+}
+
+int32_t control_capability_w(const struct control *c, uint32_t slot, uint32_t module,
+                             int64_t now_us) {
+    const struct config_interlock *k = &c->config->interlock;
+    const struct image_module *m = &c->image.slot[slot].module[module];
+    const struct sample *t = &m->temperature_ddegc;
+    int64_t power_w = c->config->slot[slot].module[module].rated_w;
+    int64_t permille = 1000;
+    if (m->capability_w.valid && m->capability_w.value < power_w) {
+        power_w = m->capability_w.value > 0 ? m->capability_w.value : 0;
+    }
+    if (!sample_fresh(t, now_us, c->config->modules.slow_ms * 5 / 2)) {
+        permille = UNKNOWN_TEMPERATURE_PERMILLE;
+    } else if (t->value >= k->module_stop_ddegc) {
+        permille = 0;
+    } else if (t->value > k->module_derate_ddegc) {
+        permille = (int64_t)(k->module_stop_ddegc - t->value) * 1000 /
+                   (k->module_stop_ddegc - k->module_derate_ddegc);
+    }
+    return (int32_t)(power_w * permille / 1000);
+}
+
+static void fill_module(const struct control *c, uint32_t slot, uint32_t module, int64_t now_us,
+                        struct plan_module *out) {
+    const struct config_module *k = &c->config->slot[slot].module[module];
+    const struct image_module *m = &c->image.slot[slot].module[module];
+    const struct interlock_slot *own = &c->interlock.slot[slot];
+    const int32_t fresh_ms = c->config->interlock.t_mod_soft_ms;
+    out->healthy = gun_module_usable(c->config, &c->image.slot[slot], own, slot, module, now_us);
+    out->connected =
+        contactor_sure(&c->interlock, c->config, &c->image, slot, CONTACTOR_MN0 + module, now_us);
+    out->capability_w = control_capability_w(c, slot, module, now_us);
+    out->capability_ma = m->capability_ma.valid && m->capability_ma.value < k->max_current_ma
+                             ? m->capability_ma.value
+                             : k->max_current_ma;
+    out->max_mv = k->max_voltage_mv;
+    out->min_mv = k->min_voltage_mv;
+    out->voltage_mv = fresh_or(&m->voltage_mv, now_us, fresh_ms, 0);
+    out->current_ma = fresh_or(&m->current_ma, now_us, fresh_ms, 0);
+    out->set_ma = own->module[module].set_ma;
+    out->operations = own->contactor[CONTACTOR_MN0 + module].operations;
+}
+
+static int32_t committed_w(const struct control *c, uint32_t slot) {
+    int64_t committed_uw = 0;
+    for (uint32_t j = 0; j < c->config->slot[slot].module_count; j++) {
+        committed_uw += c->interlock.slot[slot].module[j].committed_uw;
+    }
+    const int64_t w = committed_uw / ((int64_t)c->config->modules.efficiency_permille * 1000);
+    return (int32_t)(w > INT32_MAX ? INT32_MAX : w);
+}
+
+/* Temperature, and the fallback current of a broken sensor, as a part of what connector and cable carry. */
+static int32_t derate_permille(const struct control *c, uint32_t slot,
+                               const struct config_connector *k) {
+    const int32_t ma =
+        k->max_current_ma < k->cable_max_current_ma ? k->max_current_ma : k->cable_max_current_ma;
+    const int32_t limit_ma = gun_current_limit_ma(c->config, &c->interlock.slot[slot], slot);
+    return ma > 0 ? (int32_t)((int64_t)limit_ma * 1000 / ma) : 0;
+}
+
+static void fill_gun(const struct control *c, uint32_t slot, int64_t now_us,
+                     struct plan_slot *out) {
+    const struct config_connector *k = &c->config->connector[c->config->slot[slot].gun];
+    const struct control_slot *s = &c->slot[slot];
+    const struct image_slot *image = &c->image.slot[slot];
+    const enum gun_state state = s->gun.state;
+    out->has_gun = true;
+    out->state = state;
+    out->demands = state >= GUN_STATE_CABLE_CHECK && state <= GUN_STATE_CHARGING;
+    out->served = state == GUN_STATE_CHARGING;
+    out->ramping_down = state >= GUN_STATE_RAMP_DOWN && state <= GUN_STATE_WELD_CHECK;
+    out->faulted = state == GUN_STATE_FAULTED || state == GUN_STATE_UNAVAILABLE;
+    out->priority_class = s->priority_class;
+    out->target_mv = fresh_or(&image->ev_target_mv, now_us, 500, 0);
+    out->target_ma = fresh_or(&image->ev_target_ma, now_us, 500, 0);
+    out->ev_max_mv = image->ev_max_mv.valid ? image->ev_max_mv.value : 0;
+    out->ev_max_ma = image->ev_max_ma.valid ? image->ev_max_ma.value : 0;
+    out->ev_max_w = image->ev_max_w.valid ? image->ev_max_w.value : 0;
+    out->connector_max_ma = k->max_current_ma;
+    out->connector_max_w = k->max_power_w;
+    out->connector_max_mv = k->max_voltage_mv;
+    out->cable_max_ma = k->cable_max_current_ma;
+    out->derate_permille = derate_permille(c, slot, k);
+    out->profile_limit_w = s->profile.limit_w;
+    out->power_w = (int32_t)((int64_t)fresh_or(&image->gun_mv, now_us, 1000, 0) *
+                             fresh_or(&image->gun_ma, now_us, 1000, 0) / 1000000);
+    out->arrival_us = s->plugged_us;
+}
+
+void control_plan_input(const struct control *c, int64_t now_us, struct plan_input *out) {
+    const struct config *config = c->config;
+    out->seq = c->proposal.seq + 1;
+    out->now_us = now_us;
+    out->slots = config->slots;
+    out->site_limit_w = c->site_limit_w;
+    out->site_limit_reason = c->site_reason;
+    out->efficiency_permille = config->modules.efficiency_permille;
+    out->i_cc_ma = config->interlock.i_cc_ma;
+    for (uint32_t i = 0; i < config->slots; i++) {
+        struct plan_slot *s = &out->slot[i];
+        memset(s, 0, sizeof *s);
+        s->profile_limit_w = INT64_MAX;
+        s->derate_permille = 1000;
+        if (control_has_gun(c, i)) {
+            fill_gun(c, i, now_us, s);
+        }
+        s->bus_mv = fresh_or(&c->image.slot[i].bus_mv, now_us, 1000, 0);
+        s->committed_w = committed_w(c, i);
+        s->edge_fitted = config->slot[i].has_mc;
+        s->edge_locked = true; /* boundaries stay open in this version */
+        s->edge_max_ma = config->slot[i].boundary_max_current_ma;
+        s->module_count = config->slot[i].module_count;
+        for (uint32_t j = 0; j < s->module_count; j++) {
+            fill_module(c, i, j, now_us, &s->module[j]);
+        }
+    }
+}
