@@ -11,8 +11,8 @@
 
 #include "configs/config_report.h"
 #include "rt/arguments.h"
+#include "rt/can/route.h"
 #include "rt/cycle.h"
-#include "rt/filters.h"
 #include "rt/guard.h"
 #include "rt/io/clock.h"
 #include "rt/io/notify.h"
@@ -25,13 +25,14 @@
 #define SANITIZED 0
 #endif
 
+#define KERNEL_FILTERS_MAX 512 /* CAN_RAW_FILTER_MAX */
+
 enum { THREAD_GUARD = 0, THREAD_PLANNER, THREADS };
 
 /* Everything that lives as long as the process; static, so that it is there and locked before the first thread. */
 static struct program {
     struct arguments arguments;
     struct config config;
-    struct filters filters[RM_INTERFACES_MAX];
     struct links links;
     struct shm_rt shm;
     struct shm_start start;
@@ -88,15 +89,29 @@ static int load_config(struct program *p) {
     return 0;
 }
 
+/* More filters than the kernel takes: none, and the driver sorts out what is not ours (it does so in any case). */
+static int filters_of(const struct program *p, uint32_t i, struct bus_filters *out) {
+    uint32_t count = can_kernel_filters(&p->config, i, NULL, 0);
+    if (count == 0 || count > KERNEL_FILTERS_MAX) {
+        return 0;
+    }
+    struct can_filter *filter = calloc(count, sizeof *filter);
+    if (filter == NULL) {
+        return -ENOMEM;
+    }
+    out->count = can_kernel_filters(&p->config, i, filter, count);
+    out->filter = filter; /* lives as long as the process: a reopened socket needs it again */
+    return 0;
+}
+
 static int open_interfaces(struct program *p) {
     struct bus_filters filters[RM_INTERFACES_MAX];
     memset(filters, 0, sizeof filters);
     for (uint32_t i = 0; i < p->config.interfaces; i++) {
-        filters_of(&p->config, i, &p->filters[i]);
-        filters[i].filter = p->filters[i].filter;
-        filters[i].count = p->filters[i].count;
         if (p->config.interface[i].transport != CAN_TRANSPORT_SOCKETCAN) {
             p->status_flags |= STATUS_FLAG_SOCKET_BUS;
+        } else if (filters_of(p, i, &filters[i]) != 0) {
+            return fail(EXIT_CODE_INTERFACE, "no memory for the CAN filters");
         }
     }
     struct io_error error = {""};

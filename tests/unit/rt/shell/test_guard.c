@@ -1,0 +1,452 @@
+/* rt/guard and rt/cycle with a stand-in core: real io_uring, real shared segment, the test is the far side of the
+ * unix sockets. */
+#include <errno.h>
+#include <linux/can/error.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "control_double.h"
+#include "rt/cycle.h"
+#include "rt/guard_private.h"
+#include "rt/io/clock.h"
+#include "shm/shm.h"
+
+#define MS 1000000LL
+
+static struct config config;
+static struct control control;
+static struct exchange exchange;
+static struct links links;
+static struct seal seal;
+static struct shm_rt shm;
+static struct shm_start shm_start;
+static struct shm_peer peer;
+static struct guard guard;
+static struct cycle cycle;
+static char folder[64], shm_name[64];
+static int server[RM_INTERFACES_MAX], far[RM_INTERFACES_MAX];
+
+static void listen_all(void) {
+    for (uint32_t i = 0; i < config.interfaces; i++) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        snprintf(address.sun_path, sizeof address.sun_path, "%s/%s.sock", folder,
+                 config.interface[i].name);
+        unlink(address.sun_path);
+        server[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+        assert_int_equal(bind(server[i], (const struct sockaddr *)&address, sizeof address), 0);
+        assert_int_equal(listen(server[i], 4), 0);
+    }
+}
+
+static void accept_all(void) {
+    for (uint32_t i = 0; i < config.interfaces; i++) {
+        far[i] = accept4(server[i], NULL, NULL, SOCK_NONBLOCK);
+        assert_true(far[i] >= 0);
+    }
+}
+
+static void make_config(void) {
+    struct config_errors *errors = calloc(1, sizeof *errors);
+    assert_non_null(errors);
+    config_ring(&config, 12, 2);
+    snprintf(folder, sizeof folder, "/tmp/rm_guard_XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(shm_name, sizeof shm_name, "/rm_guard_%d", (int)getpid());
+    char transport[80];
+    snprintf(transport, sizeof transport, "unix:%s", folder);
+    assert_int_equal(config_override(&config, transport, shm_name, folder, errors), 0);
+    free(errors);
+}
+
+static int setup(void **state) {
+    (void)state;
+    static struct bus_filters filters[RM_INTERFACES_MAX];
+    struct io_error error = {""};
+    make_config();
+    listen_all();
+    struct control_boot boot = {.boot_id = 7};
+    control_init(&control, &config, &boot, clock_now_us());
+    assert_int_equal(
+        shm_rt_create(&shm, shm_name, 7, SHM_POLICY_REPLACE, clock_now_ns(), &shm_start), 0);
+    diag_reset(shm_rt_diag(&shm), EXCHANGE_GUARD_PERIOD_NS, 50 * MS);
+    assert_int_equal(shm_attach(&peer, shm_name, SHM_WRITE), 0);
+    exchange_init(&exchange);
+    atomic_store(&exchange.planner_beat_ns, clock_now_ns());
+    atomic_store(&exchange.stop, false);
+    atomic_store(&exchange.guard_done, false);
+    assert_int_equal(links_open(&links, &config, filters, &error), 0);
+    struct guard_setup in = {.config = &config,
+                             .shm = &shm,
+                             .exchange = &exchange,
+                             .links = &links,
+                             .seal = &seal,
+                             .control = &control,
+                             .status_flags = STATUS_FLAG_SOCKET_BUS | STATUS_FLAG_NO_WATCHDOG,
+                             .watchdog = {.fd = -1}};
+    guard_init(&guard, &in);
+    cycle_init(&cycle, &exchange, shm_rt_diag(&shm), 50);
+    assert_int_equal(guard_open(&guard), 0);
+    phase_init(&guard.tick, EXCHANGE_GUARD_PERIOD_NS, 0, clock_now_ns());
+    uring_tick_at(&guard.uring, guard.tick.due_ns);
+    accept_all();
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    guard_close(&guard);
+    links_close(&links);
+    shm_detach(&peer);
+    shm_rt_close(&shm);
+    (void)shm_unlink_all(shm_name);
+    for (uint32_t i = 0; i < config.interfaces; i++) {
+        char path[128];
+        close(far[i]);
+        close(server[i]);
+        snprintf(path, sizeof path, "%s/%s.sock", folder, config.interface[i].name);
+        unlink(path);
+    }
+    rmdir(folder);
+    return 0;
+}
+
+static void run_ms(int ms) {
+    int64_t end_ns = clock_now_ns() + ms * MS;
+    while (clock_now_ns() < end_ns) {
+        (void)uring_wait(&guard.uring, 5 * MS);
+        guard_pass(&guard);
+    }
+}
+
+static void say(uint32_t i, canid_t id) {
+    struct can_frame f = {.can_id = id, .len = 8};
+    assert_int_equal(send(far[i], &f, sizeof f, 0), sizeof f);
+}
+
+static bool hear(uint32_t i, struct can_frame *f) {
+    return recv(far[i], f, sizeof *f, 0) == (ssize_t)sizeof *f;
+}
+
+static void test_guard_open_interfaces_are_up_and_told(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < config.interfaces; i++) {
+        assert_int_equal(control.state[i], INTERFACE_UP);
+    }
+}
+
+static void test_guard_tick_steps_every_five_ms(void **state) {
+    (void)state;
+    run_ms(500);
+    assert_in_range(guard.ticks + guard.tick.missed, 98, 102);
+    assert_int_equal(control.steps, guard.steps);
+    assert_false(control.went_backwards);
+    assert_int_equal(guard.tick.due_ns % EXCHANGE_GUARD_PERIOD_NS, 0);
+}
+
+static void test_guard_tick_late_is_counted_not_caught_up(void **state) {
+    (void)state;
+    run_ms(20);
+    uint64_t ticks = guard.ticks, missed = guard.tick.missed;
+    usleep(52000);
+    (void)uring_wait(&guard.uring, 5 * MS);
+    guard_pass(&guard);
+    assert_int_equal(guard.ticks, ticks + 1); /* one for the whole pause */
+    assert_true(guard.tick.missed >= missed + 9);
+    int64_t before_ns = clock_now_ns();
+    (void)uring_wait(&guard.uring, 20 * MS);
+    guard_pass(&guard);
+    assert_true(guard.ticks <= ticks + 2);
+    assert_true(clock_now_ns() >= guard.tick.due_ns - EXCHANGE_GUARD_PERIOD_NS);
+    (void)before_ns;
+    assert_int_equal(guard.tick.due_ns % EXCHANGE_GUARD_PERIOD_NS, 0);
+}
+
+/* The kernel hands over a burst in portions of its own; each portion is one step, never each frame. */
+static void test_guard_burst_of_frames_is_few_steps(void **state) {
+    (void)state;
+    run_ms(10);
+    uint32_t steps = control.steps;
+    for (int n = 0; n < 150; n++) {
+        say(0, 0x150u | CAN_EFF_FLAG);
+    }
+    int64_t before_ns = clock_now_ns();
+    while (control.frames < 150 && clock_now_ns() - before_ns < 200 * MS) {
+        (void)uring_wait(&guard.uring, 5 * MS);
+        guard_pass(&guard);
+    }
+    assert_int_equal(control.frames, 150);
+    assert_true(control.steps - steps <= 15);
+}
+
+static void test_guard_estop_frame_all_off_leaves_in_the_same_pass(void **state) {
+    (void)state;
+    run_ms(20);
+    control.all_off_on_frame = true;
+    say(0, 0x190u | CAN_EFF_FLAG);
+    (void)uring_wait(&guard.uring, 20 * MS);
+    guard_pass(&guard);
+    if (control.frames == 0) { /* a tick came first */
+        (void)uring_wait(&guard.uring, 20 * MS);
+        guard_pass(&guard);
+    }
+    assert_int_equal(control.frames, 1);
+    uint32_t got = 0;
+    struct can_frame f;
+    for (uint32_t i = 0; i < config.interfaces; i++) {
+        while (hear(i, &f)) {
+            assert_int_equal(f.data[0], 0x80);
+            got++;
+        }
+    }
+    assert_int_equal(got, 12);
+    struct event event[4];
+    uint32_t taken = 0;
+    assert_int_equal(shm_events_peek(&peer, event, 4, &taken), 1);
+    assert_int_equal(event[0].type, EVENT_ESTOP);
+    const struct diag_histogram *h = &shm_diag(&peer)->histogram[DIAG_HISTOGRAM_REACTION];
+    assert_int_equal(atomic_load(&h->count), 1);
+}
+
+static void test_guard_reaction_many_times_is_fast(void **state) {
+    (void)state;
+    control.all_off_on_frame = true;
+    for (int n = 0; n < 300; n++) {
+        say((uint32_t)n % 2, 0x190u | CAN_EFF_FLAG);
+        run_ms(1);
+        struct can_frame f;
+        for (uint32_t i = 0; i < config.interfaces; i++) {
+            while (hear(i, &f)) {
+            }
+        }
+    }
+    const struct diag_histogram *h = &shm_diag(&peer)->histogram[DIAG_HISTOGRAM_REACTION];
+    print_message("reaction inside the guard: median %lld ns, p99 %lld ns\n",
+                  (long long)diag_quantile(h, 5000), (long long)diag_quantile(h, 9900));
+    assert_true(diag_quantile(h, 5000) < 200000);
+}
+
+static void test_guard_far_side_gone_is_down_then_reconnected(void **state) {
+    (void)state;
+    run_ms(10);
+    close(far[1]);
+    run_ms(20);
+    assert_int_equal(control.state[1], INTERFACE_DOWN);
+    assert_int_equal(control.state[0], INTERFACE_UP);
+    int64_t end_ns = clock_now_ns() + 1000 * MS;
+    while (control.state[1] != INTERFACE_UP && clock_now_ns() < end_ns) {
+        (void)links_service(&links, clock_now_us());
+        run_ms(5);
+    }
+    assert_int_equal(control.state[1], INTERFACE_UP);
+    far[1] = accept4(server[1], NULL, NULL, SOCK_NONBLOCK);
+    assert_true(far[1] >= 0);
+    uint32_t frames = control.frames;
+    say(1, 0x150u | CAN_EFF_FLAG);
+    run_ms(10);
+    assert_int_equal(control.frames, frames + 1);
+    assert_int_equal(control.last_interface, 1);
+}
+
+static void test_guard_bus_off_is_told_and_restart_asked(void **state) {
+    (void)state;
+    run_ms(10);
+    say(0, CAN_ERR_FLAG | CAN_ERR_BUSOFF);
+    run_ms(10);
+    assert_int_equal(control.state[0], INTERFACE_BUS_OFF);
+    struct can_frame f;
+    assert_false(hear(0, &f));
+    run_ms(110);
+    assert_true(hear(0, &f));
+    assert_int_equal(f.can_id, CAN_ERR_FLAG | CAN_ERR_RESTARTED);
+    say(0, CAN_ERR_FLAG | CAN_ERR_RESTARTED);
+    run_ms(30);
+    assert_int_equal(control.state[0], INTERFACE_UP);
+    struct status status;
+    assert_int_equal(shm_status_read(&peer, &status), 0);
+    assert_int_equal(status.interface[0].restarts, 1);
+    assert_int_equal(status.interface[0].error_frames, 2);
+}
+
+static void test_guard_garbage_messages_are_counted_and_dropped(void **state) {
+    (void)state;
+    uint8_t junk[64];
+    memset(junk, 0xff, sizeof junk);
+    run_ms(10);
+    for (size_t n = 1; n <= sizeof junk; n++) {
+        (void)!send(far[0], junk, n, 0);
+    }
+    run_ms(20);
+    /* 16 bytes of 0xff have a length byte of 255: malformed like all the others */
+    assert_int_equal(guard.bus[0].counters.rx_malformed, 64);
+    assert_int_equal(control.frames, 0);
+    assert_int_equal(control.state[0], INTERFACE_UP);
+}
+
+static void test_guard_more_frames_than_a_chain_all_arrive_in_order(void **state) {
+    (void)state;
+    run_ms(10);
+    for (uint32_t n = 0; n < 200; n++) {
+        struct can_frame f = {.can_id = n | CAN_EFF_FLAG, .len = 8};
+        (void)frame_batch_push(&control.tx, 2, &f);
+    }
+    run_ms(30);
+    struct can_frame f;
+    for (uint32_t n = 0; n < 200; n++) {
+        assert_true(hear(2, &f));
+        assert_int_equal(f.can_id, n | CAN_EFF_FLAG);
+    }
+    assert_false(hear(2, &f));
+}
+
+static void test_guard_command_is_answered_and_the_bell_rings(void **state) {
+    (void)state;
+    run_ms(10);
+    (void)doorbell_drain(&peer.events_bell);
+    struct command command = {.id = 99, .type = COMMAND_STOP, .slot = 3};
+    assert_int_equal(shm_command_send(&peer, &command), 0);
+    run_ms(10);
+    assert_int_equal(control.commands, 1);
+    assert_int_equal(control.last_command.slot, 3);
+    struct command_result result;
+    assert_int_equal(shm_results_take(&peer, &result, 1), 1);
+    assert_int_equal(result.id, 99);
+    assert_int_equal(doorbell_drain(&peer.events_bell), 1);
+}
+
+static void test_guard_flood_of_commands_is_bounded_per_step(void **state) {
+    (void)state;
+    for (uint64_t n = 0; n < 100; n++) {
+        struct command command = {.id = n, .type = COMMAND_STOP};
+        assert_int_equal(shm_command_send(&peer, &command), 0);
+    }
+    guard.commands_pending = true;
+    guard_commands(&guard);
+    assert_int_equal(control.commands, GUARD_COMMANDS_MAX);
+    run_ms(30);
+    assert_int_equal(control.commands, 100);
+}
+
+static void test_guard_status_carries_the_shells_share(void **state) {
+    (void)state;
+    run_ms(60);
+    struct status status;
+    assert_int_equal(shm_status_read(&peer, &status), 0);
+    assert_int_equal(status.boot_id, 7);
+    assert_int_equal(status.interfaces, config.interfaces);
+    assert_int_equal(status.flags, STATUS_FLAG_SOCKET_BUS | STATUS_FLAG_NO_WATCHDOG);
+    assert_true(status.guard_steps > 5);
+    assert_true(clock_now_ns() - status.mono_ns < 40 * MS);
+    shm_peer_heartbeat(&peer, clock_now_ns());
+    run_ms(30);
+    assert_int_equal(shm_status_read(&peer, &status), 0);
+    assert_true(status.flags & STATUS_FLAG_NRT_ATTACHED);
+}
+
+static void test_guard_session_change_is_published(void **state) {
+    (void)state;
+    run_ms(20);
+    control.session.running.session_id = 1234;
+    control.session_seq = 5;
+    run_ms(20);
+    struct session_slot out;
+    assert_int_equal(shm_sessions_read(&peer, 0, &out, NULL), 0);
+    assert_int_equal(out.running.session_id, 1234);
+}
+
+static void test_guard_and_planner_exchange_every_cycle(void **state) {
+    (void)state;
+    run_ms(10);
+    phase_init(&cycle.phase, 50 * MS, EXCHANGE_PLANNER_OFFSET_NS, clock_now_ns());
+    for (int n = 0; n < 4; n++) {
+        while (clock_now_ns() < cycle.phase.due_ns) {
+            run_ms(1);
+        }
+        cycle_once(&cycle, clock_now_ns());
+    }
+    run_ms(10);
+    assert_int_equal(control.proposals, 4);
+    struct telemetry t[8];
+    assert_int_equal(shm_telemetry_read(&peer, t, 8), 4);
+    assert_int_equal(t[3].cycle, 4);
+    assert_int_equal(t[3].start_mono_ns % (50 * MS), EXCHANGE_PLANNER_OFFSET_NS);
+    assert_int_equal(cycle.overruns, 0);
+}
+
+static void test_cycle_not_finished_at_next_release_is_an_overrun(void **state) {
+    (void)state;
+    int64_t now_ns = clock_now_ns();
+    phase_init(&cycle.phase, 50 * MS, EXCHANGE_PLANNER_OFFSET_NS, now_ns - 170 * MS);
+    int64_t due_ns = cycle.phase.due_ns;
+    cycle_once(&cycle, now_ns); /* released 120 to 170 ms ago */
+    assert_int_equal(cycle.overruns, 1);
+    assert_true(cycle.phase.due_ns > now_ns);
+    assert_int_equal((cycle.phase.due_ns - due_ns) % (50 * MS), 0);
+    run_ms(10);
+    struct event event[4];
+    uint32_t taken = 0;
+    assert_int_equal(shm_events_peek(&peer, event, 4, &taken), 1);
+    assert_int_equal(event[0].type, EVENT_OVERRUN);
+    assert_true(event[0].value >= 100000);
+}
+
+static void *guard_thread(void *argument) {
+    return guard_run(argument);
+}
+
+static void test_guard_run_stop_waits_for_idle_then_ends(void **state) {
+    (void)state;
+    pthread_t thread;
+    guard_close(&guard);
+    struct guard_setup in = guard.in;
+    guard_init(&guard, &in);
+    assert_int_equal(pthread_create(&thread, NULL, guard_thread, &guard), 0);
+    exchange_await(&exchange.guard_ready);
+    assert_int_equal(guard.start_code, 0);
+    sem_post(&exchange.go);
+    usleep(50000);
+    atomic_store(&exchange.stop, true);
+    usleep(100000);
+    assert_false(atomic_load(&exchange.guard_done)); /* not idle yet */
+    assert_int_equal(control.shutdowns, 1);
+    control.idle = true;
+    pthread_join(thread, NULL);
+    assert_true(atomic_load(&exchange.guard_done));
+    assert_true(atomic_load(&exchange.stopped_idle));
+    assert_int_equal(guard_open(&guard), 0); /* for the teardown */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_guard_open_interfaces_are_up_and_told),
+        TEST(test_guard_tick_steps_every_five_ms),
+        TEST(test_guard_tick_late_is_counted_not_caught_up),
+        TEST(test_guard_burst_of_frames_is_few_steps),
+        TEST(test_guard_estop_frame_all_off_leaves_in_the_same_pass),
+        TEST(test_guard_reaction_many_times_is_fast),
+        TEST(test_guard_far_side_gone_is_down_then_reconnected),
+        TEST(test_guard_bus_off_is_told_and_restart_asked),
+        TEST(test_guard_garbage_messages_are_counted_and_dropped),
+        TEST(test_guard_more_frames_than_a_chain_all_arrive_in_order),
+        TEST(test_guard_command_is_answered_and_the_bell_rings),
+        TEST(test_guard_flood_of_commands_is_bounded_per_step),
+        TEST(test_guard_status_carries_the_shells_share),
+        TEST(test_guard_session_change_is_published),
+        TEST(test_guard_and_planner_exchange_every_cycle),
+        TEST(test_cycle_not_finished_at_next_release_is_an_overrun),
+        TEST(test_guard_run_stop_waits_for_idle_then_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
