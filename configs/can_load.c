@@ -5,8 +5,8 @@
 
 /* Above this share of the bus by frames of its own or higher priority a response counts as unbounded: the busy period
  * grows without measure towards 1000, and the bus is refused from 900 on anyway. */
-#define LOAD_BOUND_PERMILLE 950
-#define INSTANCES_MAX       4096
+#define LOAD_BOUND_PERMILLE 980
+#define INSTANCES_MAX       1024
 
 struct plc_row {
     const char *name;
@@ -211,8 +211,9 @@ static int64_t response_us(const struct analysis *a) {
     if (instances > INSTANCES_MAX) {
         return CAN_LOAD_UNBOUNDED;
     }
-    for (int64_t q = 0; q < instances; q++) {
-        int64_t own_ns = a->block_ns + q * a->frame_ns, w = own_ns, next = 0;
+    int64_t w = a->block_ns;
+    for (int64_t q = 0; q < instances; q++, w += a->frame_ns) {
+        int64_t own_ns = a->block_ns + q * a->frame_ns, next = 0;
         while ((next = own_ns + interference_ns(a, w + a->bit_ns, false)) != w) {
             w = next;
         }

@@ -9,6 +9,19 @@ static double in_file_unit(const struct config_key *key, int64_t value) {
     return (double)value / (double)key->scale;
 }
 
+/* An object is required where something in it is. */
+static bool is_required(const struct config_key *key) {
+    if (key->kind != CONFIG_KIND_OBJECT) {
+        return key->presence == CONFIG_REQUIRED;
+    }
+    for (uint32_t i = 0; i < config_table_count; i++) {
+        if (config_table_is_member(&config_table[i], key->path) && is_required(&config_table[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Markdown: one table per object. */
 
 static void print_type(FILE *out, const struct config_key *key) {
@@ -31,12 +44,12 @@ static const char *label_of(const struct config_key *key, int64_t value) {
             return l->name;
         }
     }
-    assert(!"a choice's default is one of its labels");
+    assert(false); /* a choice's default is one of its labels */
     return "";
 }
 
 static void print_default(FILE *out, const struct config_key *key) {
-    if (key->presence == CONFIG_REQUIRED) {
+    if (is_required(key)) {
         fprintf(out, "required");
         return;
     }
@@ -235,19 +248,6 @@ static void print_key_schema(FILE *out, const struct config_key *key, int depth)
     case CONFIG_KIND_CHOICE: print_choice_schema(out, key); break;
     }
     fprintf(out, " }");
-}
-
-/* An object is required where something in it is. */
-static bool is_required(const struct config_key *key) {
-    if (key->kind != CONFIG_KIND_OBJECT) {
-        return key->presence == CONFIG_REQUIRED;
-    }
-    for (uint32_t i = 0; i < config_table_count; i++) {
-        if (config_table_is_member(&config_table[i], key->path) && is_required(&config_table[i])) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void print_object_schema(FILE *out, const char *object, int depth) {

@@ -5,6 +5,7 @@
 
 #include <cjson/cJSON.h>
 #include <ctype.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,7 +166,7 @@ static void read_number(struct reader *r, const struct place *p, const struct co
         return;
     }
     int64_t value = llround(scaled);
-    if (fabs(scaled - (double)value) > 1e-6 + fabs(scaled) * 1e-12) {
+    if (fabs(scaled - (double)value) > 1e-6 + fabs(scaled) * 4 * DBL_EPSILON) {
         snprintf(text, sizeof text,
                  key->scale == 1 ? "must be a whole number, %s"
                                  : "too many decimals; allowed is %s",

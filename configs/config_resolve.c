@@ -40,16 +40,6 @@ static void add_buses(struct config_draft *draft, const struct draft_bus *bus, u
     }
 }
 
-void config_resolve_interfaces(struct config_draft *draft, struct config_errors *errors) {
-    add_buses(draft, draft->plc_bus, draft->plc_buses, INTERFACE_ROLE_PLC, errors);
-    add_buses(draft, draft->module_bus, draft->module_buses, INTERFACE_ROLE_MODULES, errors);
-    struct config *c = &draft->config;
-    if (c->charge_point.can_interface[0] == 0 && draft->plc_buses > 0) {
-        memcpy(c->charge_point.can_interface, draft->plc_bus[0].interface.name,
-               sizeof c->charge_point.can_interface);
-    }
-}
-
 /* Index of a PLC interface by the name that stands at path, 0 after an error. */
 static uint8_t plc_interface(const struct config_draft *draft, const char *path, const char *name,
                              struct config_errors *errors) {
@@ -63,6 +53,17 @@ static uint8_t plc_interface(const struct config_draft *draft, const char *path,
                                 : "this is a module bus: name one of plc.interfaces");
     }
     return 0;
+}
+
+void config_resolve_interfaces(struct config_draft *draft, struct config_errors *errors) {
+    add_buses(draft, draft->plc_bus, draft->plc_buses, INTERFACE_ROLE_PLC, errors);
+    add_buses(draft, draft->module_bus, draft->module_buses, INTERFACE_ROLE_MODULES, errors);
+    struct config *c = &draft->config;
+    if (c->charge_point.can_interface[0] == 0 && draft->plc_buses > 0) {
+        memcpy(c->charge_point.can_interface, draft->plc_bus[0].interface.name,
+               sizeof c->charge_point.can_interface);
+    }
+    plc_interface(draft, "chargePoint.canInterface", c->charge_point.can_interface, errors);
 }
 
 static void generate_slots(struct config_draft *draft) {
