@@ -20,20 +20,10 @@ const struct image_contactor *contactor_image(const struct config *config,
     return &from->contactor[kind];
 }
 
-static int64_t plc_stale_us(const struct config *config) {
-    const int64_t floor_us = (int64_t)config->interlock.t_stale_ms * 1000;
-    const int64_t periods_us = (int64_t)PERIOD_SENSE_MS * 2500;
-    return floor_us > periods_us ? floor_us : periods_us;
-}
-
-static int64_t relay_stale_us(const struct config *config) {
-    const int64_t floor_us = (int64_t)config->interlock.t_stale_ms * 1000;
-    const int64_t periods_us = (int64_t)config->modules.status_ms * 2500;
-    return floor_us > periods_us ? floor_us : periods_us;
-}
-
 static int64_t stale_us(const struct config *config, uint32_t slot, unsigned kind) {
-    return on_module_bus(&config->slot[slot], kind) ? relay_stale_us(config) : plc_stale_us(config);
+    const int32_t period_ms =
+        on_module_bus(&config->slot[slot], kind) ? config->modules.status_ms : PERIOD_SENSE_MS;
+    return (int64_t)interlock_periods_ms(config, period_ms) * 1000;
 }
 
 static bool both(const struct image_contactor *feedback, enum feedback value) {
@@ -141,7 +131,9 @@ static void contradict(struct step *st, uint32_t slot, unsigned kind, struct con
         return;
     }
     const enum feedback opposite = book->command ? FEEDBACK_OPEN : FEEDBACK_CLOSED;
-    if (!feedback->fault && !both(feedback, opposite)) {
+    /* A module's own relay opens when the module stops: that is the module's fault and passes with it. */
+    const bool stopped = book->command && on_module_bus(&st->config->slot[slot], kind);
+    if (stopped || (!feedback->fault && !both(feedback, opposite))) {
         book->untrusted = true;
         interlock_note(st, RULE_S6, slot, kind);
     } else if (book->command) {
@@ -158,7 +150,9 @@ static void judge(struct step *st, uint32_t slot, unsigned kind, struct contacto
                   const struct image_contactor *feedback) {
     const int32_t time_ms =
         book->command ? st->config->interlock.t_close_ms : st->config->interlock.t_open_ms;
-    const int64_t settled_us = book->changed_us + (int64_t)time_ms * 1000;
+    const int64_t time_us =
+        on_module_bus(&st->config->slot[slot], kind) ? st->relay_stale_us : (int64_t)time_ms * 1000;
+    const int64_t settled_us = book->changed_us + time_us;
     const bool agrees =
         both(feedback, book->command ? FEEDBACK_CLOSED : FEEDBACK_OPEN) && !feedback->fault;
     if (agrees) {

@@ -133,30 +133,6 @@ static uint64_t plc_faults(struct step *st, uint32_t slot) {
                   FAULT_PLANNER_LATE);
 }
 
-/* MC or BC alone welded does not conduct while the other is surely open: its edge stays locked, its slot goes on. */
-static bool edge_welded(const struct step *st, uint32_t slot) {
-    const struct contactor_book *book = st->s->slot[slot].contactor;
-    return st->edge_stray[slot] && (book[CONTACTOR_MC].welded || book[CONTACTOR_BC].welded);
-}
-
-static uint64_t contactor_faults(struct step *st, uint32_t slot) {
-    const struct contactor_book *book = st->s->slot[slot].contactor;
-    const uint32_t behind = slot > 0 ? slot - 1 : st->slots - 1;
-    const uint16_t gc = KIND_BIT(CONTACTOR_GC);
-    const bool edges = st->edge_stray[slot] || st->edge_stray[behind];
-    const bool welded =
-        book[CONTACTOR_GC].welded || edge_welded(st, slot) || edge_welded(st, behind);
-    const bool stuck =
-        book[CONTACTOR_GC].stuck || book[CONTACTOR_MC].stuck || book[CONTACTOR_BC].stuck;
-    if (welded) {
-        interlock_note(st, book[CONTACTOR_GC].welded ? RULE_G6 : RULE_T7, slot, COMPONENT_NONE);
-    }
-    return bit_if(welded, FAULT_CONTACTOR_WELDED) | bit_if(stuck, FAULT_CONTACTOR_STUCK_OPEN) |
-           bit_if(book[CONTACTOR_GC].untrusted || (st->view[slot].stray & gc) != 0 || edges,
-                  FAULT_CONTACTOR_FEEDBACK) |
-           (st->s->slot[slot].faults & FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED)); /* boot.c */
-}
-
 /* G6, S15: a weld is cleared dead and open, or not at all. */
 static bool dead_and_open(const struct step *st, uint32_t slot) {
     const struct slot_view *view = &st->view[slot];
@@ -173,16 +149,38 @@ static bool dead_and_open(const struct step *st, uint32_t slot) {
     return view->bus_known && view->bus_mv < safe_mv && view->gun_known && view->gun_mv < safe_mv;
 }
 
-static void forget_welds(struct interlock_slot *own) {
-    for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
-        own->contactor[kind].welded = false;
-    }
+/* MC or BC alone welded does not conduct while the other is surely open: its edge stays locked, its slot goes on. */
+static bool edge_welded(const struct step *st, uint32_t slot) {
+    const struct contactor_book *book = st->s->slot[slot].contactor;
+    return st->edge_stray[slot] && (book[CONTACTOR_MC].welded || book[CONTACTOR_BC].welded);
 }
 
-static void forget_stuck(struct interlock_slot *own) {
-    for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
-        own->contactor[kind].stuck = false;
+/* Feedback alone says that the edge conducts; after its verdict it is a weld. */
+static bool edge_suspect(const struct step *st, uint32_t slot) {
+    return st->edge_stray[slot] && !edge_welded(st, slot);
+}
+
+static uint64_t contactor_faults(struct step *st, uint32_t slot) {
+    const struct contactor_book *gc = &st->s->slot[slot].contactor[CONTACTOR_GC];
+    const uint32_t behind = slot > 0 ? slot - 1 : st->slots - 1;
+    const bool stray = (st->view[slot].stray & KIND_BIT(CONTACTOR_GC)) != 0 || gc->untrusted;
+    const bool suspect =
+        (stray && !gc->welded) || edge_suspect(st, slot) || edge_suspect(st, behind);
+    const bool edge = edge_welded(st, slot) || edge_welded(st, behind);
+    /* Dead and open again, the cause of a weld is gone and the latch alone remains. */
+    const bool welded = ((gc->welded || edge_welded(st, slot)) && !dead_and_open(st, slot)) ||
+                        (edge_welded(st, behind) && !dead_and_open(st, behind));
+    if (gc->welded || edge) {
+        interlock_note(st, gc->welded ? RULE_G6 : RULE_T7, slot, COMPONENT_NONE);
     }
+    return bit_if(welded, FAULT_CONTACTOR_WELDED) | bit_if(suspect, FAULT_CONTACTOR_FEEDBACK) |
+           bit_if(gc->stuck && gc->against >= EVIDENCE, FAULT_CONTACTOR_STUCK_OPEN) |
+           (st->s->slot[slot].faults & FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED)); /* boot.c */
+}
+
+static void forget(struct contactor_book *book, bool weld, bool stuck) {
+    book->welded = book->welded && !weld;
+    book->stuck = book->stuck && !stuck;
 }
 
 /* An operator's request. A weld's and a stuck contactor's cause is the book itself: it is forgotten here, before the
@@ -195,11 +193,12 @@ static void clear(struct step *st, uint32_t slot, uint64_t wanted) {
         interlock_note(st, RULE_G6, slot, COMPONENT_NONE);
         wanted &= ~welds;
     }
-    if ((wanted & FAULT_BIT(FAULT_CONTACTOR_WELDED)) != 0) {
-        forget_welds(own);
-    }
-    if ((wanted & (FAULT_BIT(FAULT_CONTACTOR_STUCK_OPEN) | FAULT_BIT(FAULT_MODULE_FAULT))) != 0) {
-        forget_stuck(own);
+    const bool weld = (wanted & FAULT_BIT(FAULT_CONTACTOR_WELDED)) != 0;
+    const bool stuck = (wanted & FAULT_BIT(FAULT_CONTACTOR_STUCK_OPEN)) != 0;
+    const bool module = (wanted & FAULT_BIT(FAULT_MODULE_FAULT)) != 0;
+    for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
+        const bool mn = module && kind >= CONTACTOR_MN0;
+        forget(&own->contactor[kind], weld || mn, stuck || mn);
     }
     if ((wanted & FAULT_BIT(FAULT_IMD_REPEATED)) != 0) {
         own->imd_failures = 0;

@@ -96,7 +96,7 @@ uint64_t insulation_faults(struct step *st, uint32_t slot) {
         own->imd_failures = (uint8_t)(own->imd_failures + (own->imd_failures < UINT8_MAX));
         interlock_note(st, RULE_N3, slot, COMPONENT_NONE);
     }
-    if (own->imd_failures >= st->config->interlock.imd_fail_max) {
+    if (own->imd_failed && own->imd_failures >= st->config->interlock.imd_fail_max) {
         found |= FAULT_BIT(FAULT_IMD_REPEATED);
     }
     return found;

@@ -96,7 +96,7 @@ void interlock_restore_estop(struct interlock_state *s, bool latched) {
     }
 }
 
-static int32_t periods_ms(const struct config *config, int32_t period_ms) {
+int32_t interlock_periods_ms(const struct config *config, int32_t period_ms) {
     const int64_t ms = (int64_t)period_ms * 5 / 2;
     return ms > config->interlock.t_stale_ms ? (int32_t)ms : config->interlock.t_stale_ms;
 }
@@ -105,12 +105,20 @@ static int32_t periods_ms(const struct config *config, int32_t period_ms) {
 static void set_times(struct step *st) {
     const struct config *config = st->config;
     const bool sense = config->plc.contactor_frame == CONTACTOR_FRAME_GCMC;
-    st->module_stale_ms = periods_ms(config, config->modules.poll_ms);
-    st->slow_stale_ms = periods_ms(config, config->modules.slow_ms);
-    st->sense_stale_ms = sense ? periods_ms(config, PERIOD_SENSE_MS) : st->module_stale_ms;
-    st->contactor_stale_us = (int64_t)periods_ms(config, PERIOD_SENSE_MS) * 1000;
-    st->relay_stale_us = (int64_t)periods_ms(config, config->modules.status_ms) * 1000;
+    st->module_stale_ms = interlock_periods_ms(config, config->modules.poll_ms);
+    st->sense_stale_ms =
+        sense ? interlock_periods_ms(config, PERIOD_SENSE_MS) : st->module_stale_ms;
+    st->contactor_stale_us = (int64_t)interlock_periods_ms(config, PERIOD_SENSE_MS) * 1000;
+    st->relay_stale_us = (int64_t)interlock_periods_ms(config, config->modules.status_ms) * 1000;
     st->plan_late = st->in->plan_age_us > (int64_t)config->interlock.t_plan_ms * 1000;
+}
+
+int32_t interlock_capability_w(const struct config *config, const struct image *image,
+                               uint32_t slot, uint32_t module, int64_t now_us) {
+    assert(slot < config->slots && module < config->slot[slot].module_count);
+    const struct sample *temperature = &image->slot[slot].module[module].temperature_ddegc;
+    return (int32_t)(module_capability_w(config, image, slot, module) *
+                     module_temperature_permille(config, temperature, now_us) / 1000);
 }
 
 static void gather(struct step *st) {

@@ -178,6 +178,10 @@ void interlock_step(struct interlock_state *s, const struct config *config,
                     const struct image *image, const struct interlock_in *in,
                     const struct request *request, struct output *out);
 
+/* What a module may deliver now (rule M6): nameplate, its own word, temperature. */
+int32_t interlock_capability_w(const struct config *config, const struct image *image,
+                               uint32_t slot, uint32_t module, int64_t now_us);
+
 /* The two-sided topology of one contactor: may conduct, surely conducts. Exposed for sequencer, planner input and status. */
 bool contactor_may(const struct interlock_state *s, const struct config *config,
                    const struct image *image, uint32_t slot, unsigned kind, int64_t now_us);

@@ -79,7 +79,7 @@ struct step {
     uint32_t slots;
     int64_t contactor_stale_us; /* of contactors that the PLC switches */
     int64_t relay_stale_us;     /* of contactors on the module bus */
-    int32_t sense_stale_ms, module_stale_ms, slow_stale_ms;
+    int32_t sense_stale_ms, module_stale_ms;
     bool plan_late;   /* S8: nothing closes, nothing rises */
     bool ring_closed; /* T2 broken */
     struct slot_view view[RM_SLOTS_MAX];
@@ -90,6 +90,7 @@ struct step {
 };
 
 /* --- interlock.c */
+int32_t interlock_periods_ms(const struct config *config, int32_t period_ms); /* 2.5 of them */
 void interlock_note(struct step *st, enum rule_id rule, uint32_t slot, unsigned component);
 /* true once the condition has held for ms; *since_us is its timer, 0 while it does not hold */
 bool interlock_held(int64_t *since_us, bool condition, int64_t now_us, int32_t ms);
@@ -143,6 +144,10 @@ void insulation_guard(struct step *st);
 
 /* --- module.c */
 uint64_t module_faults(struct step *st, uint32_t slot);
+int32_t module_temperature_permille(const struct config *config, const struct sample *temperature,
+                                    int64_t now_us);
+int64_t module_capability_w(const struct config *config, const struct image *image, uint32_t slot,
+                            uint32_t module);
 void module_contactors(struct step *st, uint32_t slot);
 void module_setpoints(struct step *st, uint32_t slot); /* M3, M6, S8, ranges */
 /* --- budget.c */

@@ -6,19 +6,31 @@ static bool is_healthy(const struct step *st, uint32_t slot, uint32_t module) {
     return st->s->slot[slot].module[module].fault == FAULT_NONE;
 }
 
-static enum fault_code look(struct step *st, uint32_t slot, uint32_t module) {
+static bool is_lost(struct step *st, uint32_t slot, uint32_t module) {
+    const int64_t last_rx_us = st->image->slot[slot].module[module].last_rx_us;
+    const int64_t soft_us = (int64_t)st->config->interlock.t_mod_soft_ms * 1000;
+    const bool lost = last_rx_us == 0 || st->now_us - last_rx_us > soft_us;
+    (void)interlock_held(&st->s->slot[slot].module[module].lost_since_us, lost, st->now_us,
+                         T_MODULE_OFF_MS);
+    return lost;
+}
+
+/* Faults of one module; its own verdict is left in its state. A stuck or welded MN keeps its module out by a latch; the
+ * fault is present only as long as the contactor contradicts its command. */
+static uint64_t look(struct step *st, uint32_t slot, uint32_t module) {
     const struct image_module *image = &st->image->slot[slot].module[module];
     const struct contactor_book *mn = &st->s->slot[slot].contactor[CONTACTOR_MN0 + module];
     struct interlock_module *own = &st->s->slot[slot].module[module];
-    const int64_t soft_us = (int64_t)st->config->interlock.t_mod_soft_ms * 1000;
-    const bool lost = image->last_rx_us == 0 || st->now_us - image->last_rx_us > soft_us;
-    (void)interlock_held(&own->lost_since_us, lost, st->now_us, T_MODULE_OFF_MS);
-    if (lost) {
-        return FAULT_MODULE_LOST;
+    const bool lost = is_lost(st, slot, module);
+    const bool latched = mn->stuck || mn->welded;
+    const bool present = (image->alarm_bits & MODULE_ALARM_CONDEMNS) != 0 || own->excluded ||
+                         mn->untrusted || (latched && mn->against >= EVIDENCE);
+    if (latched) {
+        st->s->slot[slot].latched |= FAULT_BIT(FAULT_MODULE_FAULT);
     }
-    const bool out = (image->alarm_bits & MODULE_ALARM_CONDEMNS) != 0 || own->excluded ||
-                     mn->stuck || mn->welded || mn->untrusted;
-    return out ? FAULT_MODULE_FAULT : FAULT_NONE;
+    own->fault = lost ? FAULT_MODULE_LOST : present || latched ? FAULT_MODULE_FAULT : FAULT_NONE;
+    return (lost ? FAULT_BIT(FAULT_MODULE_LOST) : 0) |
+           (present ? FAULT_BIT(FAULT_MODULE_FAULT) : 0);
 }
 
 /* One module's fault takes that module out; only a slot without any healthy one stops its gun. */
@@ -27,13 +39,8 @@ uint64_t module_faults(struct step *st, uint32_t slot) {
     bool healthy = false;
     const uint32_t modules = st->config->slot[slot].module_count;
     for (uint32_t module = 0; module < modules; ++module) {
-        const enum fault_code fault = look(st, slot, module);
-        st->s->slot[slot].module[module].fault = fault;
-        if (fault == FAULT_NONE) {
-            healthy = true;
-        } else {
-            found |= FAULT_BIT(fault);
-        }
+        found |= look(st, slot, module);
+        healthy = healthy || is_healthy(st, slot, module);
     }
     return healthy ? found : found | FAULT_BIT(FAULT_NO_MODULES);
 }
@@ -117,7 +124,7 @@ void module_contactors(struct step *st, uint32_t slot) {
     }
 }
 
-/* M3: is there a purpose in this slot for which its modules may run? */
+/* M3: is there a purpose in this slot for which its modules may deliver? */
 static bool has_purpose(const struct step *st, uint32_t slot) {
     const uint16_t component = st->component_hold[slot];
     const struct power *power = &st->power[component];
@@ -140,9 +147,10 @@ static bool has_purpose(const struct step *st, uint32_t slot) {
     return false; /* an untrusted value beyond the enum */
 }
 
-static int32_t known_temperature_permille(const struct step *st, const struct sample *temperature) {
-    const struct config_interlock *limit = &st->config->interlock;
-    if (!is_fresh(st, temperature, st->slow_stale_ms)) {
+int32_t module_temperature_permille(const struct config *config, const struct sample *temperature,
+                                    int64_t now_us) {
+    const struct config_interlock *limit = &config->interlock;
+    if (!sample_fresh(temperature, now_us, interlock_periods_ms(config, config->modules.slow_ms))) {
         return UNKNOWN_TEMPERATURE_PERMILLE;
     }
     if (temperature->value >= limit->module_stop_ddegc) {
@@ -155,27 +163,32 @@ static int32_t known_temperature_permille(const struct step *st, const struct sa
                      (limit->module_stop_ddegc - limit->module_derate_ddegc));
 }
 
-/* M6. What the module told of its capability stays in force when it stops telling; its nameplate always does. */
+/* What the module told of its capability stays in force when it stops telling; its nameplate always does. */
+int64_t module_capability_w(const struct config *config, const struct image *image, uint32_t slot,
+                            uint32_t module) {
+    const struct sample *told = &image->slot[slot].module[module].capability_w;
+    const int32_t rated_w = config->slot[slot].module[module].rated_w;
+    const int32_t power_w = told->valid ? min_i32(told->value, rated_w) : rated_w;
+    return power_w > 0 ? power_w : 0;
+}
+
+/* M6 */
 static int32_t capability_ma(const struct step *st, uint32_t slot, uint32_t module,
                              int32_t set_mv) {
-    const struct config_module *rated = &st->config->slot[slot].module[module];
     const struct image_module *image = &st->image->slot[slot].module[module];
-    const int64_t permille = known_temperature_permille(st, &image->temperature_ddegc);
-    int64_t power_w = rated->rated_w;
-    int64_t current_ma = rated->max_current_ma;
-    if (image->capability_w.valid && image->capability_w.value < power_w) {
-        power_w = image->capability_w.value;
-    }
+    const int64_t permille =
+        module_temperature_permille(st->config, &image->temperature_ddegc, st->now_us);
+    const int64_t power_w = module_capability_w(st->config, st->image, slot, module);
+    int64_t current_ma = st->config->slot[slot].module[module].max_current_ma;
     if (image->capability_ma.valid && image->capability_ma.value < current_ma) {
-        current_ma = image->capability_ma.value;
+        current_ma = image->capability_ma.value > 0 ? image->capability_ma.value : 0;
     }
     const bool measured = is_fresh(st, &image->voltage_mv, st->module_stale_ms);
     const int64_t voltage_mv = measured ? image->voltage_mv.value : set_mv;
     if (voltage_mv > 0 && power_w * 1000 * permille / voltage_mv < current_ma) {
         current_ma = power_w * 1000 * permille / voltage_mv;
     }
-    current_ma = permille == 0 || current_ma < 0 ? 0 : current_ma;
-    return current_ma > SET_MA_MAX ? SET_MA_MAX : (int32_t)current_ma;
+    return permille == 0 ? 0 : (int32_t)current_ma;
 }
 
 static bool in_range(const struct request_module *wanted) {
@@ -184,8 +197,7 @@ static bool in_range(const struct request_module *wanted) {
 }
 
 /* The rule that keeps this module off, RULE_NONE when it may run. */
-static enum rule_id running_refused(const struct step *st, uint32_t slot, uint32_t module,
-                                    bool purpose) {
+static enum rule_id running_refused(const struct step *st, uint32_t slot, uint32_t module) {
     const struct interlock_slot *own = &st->s->slot[slot];
     const struct request_module *wanted = &st->request->slot[slot].module[module];
     if (!own->released) {
@@ -203,7 +215,11 @@ static enum rule_id running_refused(const struct step *st, uint32_t slot, uint32
     if (st->plan_late && !own->module[module].run) {
         return RULE_S8;
     }
-    return purpose && st->out->slot[slot].module[module].mn == wanted->mn ? RULE_NONE : RULE_M3;
+    if (st->out->slot[slot].module[module].mn && !wanted->mn) {
+        return RULE_M2; /* its MN waits for the current to fall */
+    }
+    const unsigned purpose = st->request->slot[slot].purpose;
+    return purpose == POWER_PURPOSE_NONE || purpose >= POWER_PURPOSE_COUNT ? RULE_M3 : RULE_NONE;
 }
 
 static void lower_to(struct step *st, uint32_t slot, uint32_t module, enum rule_id rule,
@@ -219,19 +235,19 @@ static void setpoint(struct step *st, uint32_t slot, uint32_t module, bool purpo
     const struct interlock_module *last = &own->module[module];
     const struct request_module *wanted = &st->request->slot[slot].module[module];
     struct request_module *out = &st->out->slot[slot].module[module];
-    const enum rule_id refused = running_refused(st, slot, module, purpose);
+    const enum rule_id refused = running_refused(st, slot, module);
     if (refused != RULE_NONE) {
         interlock_note(st, refused, slot, CONTACTORS_PER_SLOT + module);
         return;
     }
     const uint16_t mn = KIND_BIT(CONTACTOR_MN0 + module);
-    const bool sure = (st->view[slot].sure & mn) != 0 && out->mn;
+    const bool joined = (st->view[slot].sure & mn) != 0 && out->mn;
     out->run = true;
     out->set_mv = wanted->set_mv;
     out->set_ma = wanted->set_ma;
     lower_to(st, slot, module, RULE_M5, &out->set_mv,
              st->config->slot[slot].module[module].max_voltage_mv);
-    if (!sure) {
+    if (!joined || !purpose) {
         lower_to(st, slot, module, RULE_M3, &out->set_ma, 0);
     }
     if (st->plan_late) {
