@@ -200,7 +200,9 @@ static void answer_status(struct nrt *n, struct server_ref ref, int64_t now_ns) 
     json_bool(&w, "ok", true);
     write_own(&w, n, now_ns);
     if (n->status_valid) {
-        status_json(&w, "status", &n->status, &n->config, now_ns);
+        json_object(&w, "status");
+        status_json(&w, &n->status, &n->config, now_ns);
+        json_object_end(&w);
     } else {
         json_null(&w, "status");
     }

@@ -282,9 +282,8 @@ static void write_health(struct json_writer *w, const struct status *status) {
     json_uint(w, "heap_calls", status->heap_calls);
 }
 
-void status_json(struct json_writer *w, const char *key, const struct status *status,
-                 const struct config *config, int64_t now_ns) {
-    json_object(w, key);
+void status_json(struct json_writer *w, const struct status *status, const struct config *config,
+                 int64_t now_ns) {
     json_hex(w, "boot_id", status->boot_id);
     json_int(w, "mono_ns", status->mono_ns);
     age_ms(w, "age_ms", status->mono_ns, now_ns);
@@ -294,5 +293,4 @@ void status_json(struct json_writer *w, const char *key, const struct status *st
     write_interfaces(w, status, config);
     write_slots(w, "guns", status, true, config, now_ns);
     write_slots(w, "slots_without_gun", status, false, config, now_ns);
-    json_object_end(w);
 }

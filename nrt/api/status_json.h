@@ -15,9 +15,9 @@
 uint32_t status_slot_count(const struct status *status);
 uint32_t status_interface_count(const struct status *status);
 
-/* One object under key (NULL: outermost). config may be NULL: no names, connector id = slot + 1.
+/* The members, into an object that the caller has opened. config may be NULL: no names, connector id = slot + 1.
  * now_ns: CLOCK_MONOTONIC, for the ages. */
-void status_json(struct json_writer *w, const char *key, const struct status *status,
-                 const struct config *config, int64_t now_ns);
+void status_json(struct json_writer *w, const struct status *status, const struct config *config,
+                 int64_t now_ns);
 
 #endif
