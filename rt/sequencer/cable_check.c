@@ -1,6 +1,6 @@
 #include "rt/sequencer/sequencer_private.h"
 
-int32_t gun_cable_check_mv(int32_t ev_max_mv, int32_t evse_max_mv) {
+int32_t gun_test_voltage_mv(int32_t ev_max_mv, int32_t evse_max_mv) {
     int64_t mv = ev_max_mv;
     if (ev_max_mv <= 500000) {
         mv += 50000;
@@ -70,7 +70,7 @@ void gun_cable_check_step(struct gun *g, const struct gun_inputs *in, const stru
     case CABLE_CHECK_CLOSE_GC:
         if (v->gc_closed && in->image->ev_max_mv.valid && in->image->ev_max_mv.value > 0) {
             g->cable_check_mv =
-                gun_cable_check_mv(in->image->ev_max_mv.value, gun_connector(in)->max_voltage_mv);
+                gun_test_voltage_mv(in->image->ev_max_mv.value, gun_connector(in)->max_voltage_mv);
             g->mn_mask = v->usable;
             advance(g, in, CABLE_CHECK_CLOSE_MN);
         }

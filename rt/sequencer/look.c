@@ -183,7 +183,7 @@ static void look_at_voltages(const struct gun_inputs *in, struct gun_view *v) {
               v->gun_mv < k->v_safe_mv;
 }
 
-void gun_look(struct gun *g, const struct gun_inputs *in, struct gun_view *view) {
+void gun_view_fill(struct gun *g, const struct gun_inputs *in, struct gun_view *view) {
     const struct image_slot *image = in->image;
     const struct interlock_slot *interlock = in->interlock;
     *view = (struct gun_view){.lock = -1, .stage = -1};

@@ -401,7 +401,7 @@ void gun_step(struct gun *g, const struct gun_inputs *in, struct request_slot *r
         return;
     }
     struct gun_view view;
-    gun_look(g, in, &view);
+    gun_view_fill(g, in, &view);
     follow_plug(g, &view, effects);
     follow_time(g, in, &view, effects);
     if (g->state == GUN_STATE_CABLE_CHECK) {

@@ -61,7 +61,7 @@ uint64_t gun_faults_of_class(enum stop_class class);
 enum fault_code gun_worst_fault(uint64_t faults);
 enum stop_class gun_worst_class(uint64_t faults);
 
-void gun_look(struct gun *g, const struct gun_inputs *in, struct gun_view *view);
+void gun_view_fill(struct gun *g, const struct gun_inputs *in, struct gun_view *view);
 const struct config_connector *gun_connector(const struct gun_inputs *in);
 
 /* cable_check.c: moves the sub-steps; sets g->failed on a failed verdict. */
