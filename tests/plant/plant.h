@@ -24,12 +24,19 @@ enum plant_arrivals {
     PLANT_ARRIVALS_DEMO /* ten cars in the first 20 s, two of them nearly full; then CONSTANT; short visits */
 };
 
+/* From plug to the authorisation request, and all other waits of a vehicle in proportion. */
+enum plant_handshake {
+    PLANT_HANDSHAKE_REALISTIC = 0, /* 12 s */
+    PLANT_HANDSHAKE_MEDIUM,        /* 3 s */
+    PLANT_HANDSHAKE_FAST           /* 0.5 s */
+};
+
 enum plant_event_kind {
     PLANT_EVENT_ARRIVAL, /* plugged in */
     PLANT_EVENT_DEPARTURE,
     PLANT_EVENT_STAGE, /* HLC stage changed */
     PLANT_EVENT_SESSION_END,
-    PLANT_EVENT_FAULT, /* injected or cleared */
+    PLANT_EVENT_FAULT,     /* injected or cleared */
     PLANT_EVENT_CONTACTOR, /* main contacts moved */
     PLANT_EVENT_NODE,      /* PLC: watchdog, boot, own fault */
     PLANT_EVENT_HAZARD
@@ -48,9 +55,10 @@ struct plant_options {
     double arrivals_per_hour; /* whole hub at factor 1; 0: the default of the mode */
     double arrival_factor;    /* 0 means 1 */
     double start_hour;        /* of day, for PROFILE; 0..24 */
-    bool fast_handshake;      /* SLAC to authorisation in 0.5 s instead of 12 s, short waits everywhere */
-    double faults_per_hour;   /* seeded schedule over the whole fault table, whole hub; 0 none */
-    bool estop_soft; /* the hard-wired emergency-stop path is cut: PLCs report the button, the host must open */
+    enum plant_handshake handshake;
+    double faults_per_hour; /* seeded schedule over the whole fault table, whole hub; 0 none */
+    bool
+        estop_soft; /* the hard-wired emergency-stop path is cut: PLCs report the button, the host must open */
     void (*on_event)(void *context, const struct plant_event *event); /* NULL: none */
     void *context;
 };
@@ -85,14 +93,17 @@ enum plant_result {
 const char *plant_result_text(enum plant_result result);
 
 struct plant_vehicle_wish {
-    const char *model; /* "brand model" or a part of it; NULL: drawn by the seed */
-    double soc_pct;    /* on arrival; negative: drawn */
-    double target_soc_pct;
-    double stay_s; /* how long the driver stays after charging ended; negative: drawn */
+    const char *model;     /* "brand model" or a part of it; NULL: drawn by the seed */
+    double soc_pct;        /* on arrival; negative: drawn */
+    double target_soc_pct; /* negative: drawn */
+    double visit_s;        /* the driver stops the session that long after plugging in; 0: never */
+    double
+        stay_s; /* driver unplugs that long after the session ended; negative: drawn; INFINITY: never */
 };
 enum plant_result plant_plug(struct plant *p, int gun, const struct plant_vehicle_wish *wish);
-enum plant_result plant_unplug(struct plant *p, int gun);      /* the driver; needs the lock open */
-enum plant_result plant_driver_stop(struct plant *p, int gun); /* stop in the car */
+/* The driver pulls the plug: PLANT_LOCKED while the lock holds it. by_force tears it out of a closed lock. */
+enum plant_result plant_unplug(struct plant *p, int gun, bool by_force);
+enum plant_result plant_driver_stop(struct plant *p, int gun);                /* stop in the car */
 enum plant_result plant_swipe(struct plant *p, int gun, const char *uid_hex); /* 4, 7 or 10 bytes */
 void plant_estop(struct plant *p, bool pressed);
 enum plant_result plant_arrivals(struct plant *p, double factor); /* 0 stops arrivals */
@@ -110,7 +121,13 @@ enum plant_result plant_inject(struct plant *p, const char *name, const struct p
 /* Removes injected faults of one gun, 0 of all. Welds and burnt parts are repaired, the button is released. */
 enum plant_result plant_clear(struct plant *p, int gun);
 
-enum plant_fault_scope { PLANT_SCOPE_GUN, PLANT_SCOPE_MODULE, PLANT_SCOPE_CONTACTOR, PLANT_SCOPE_INTERFACE, PLANT_SCOPE_SITE };
+enum plant_fault_scope {
+    PLANT_SCOPE_GUN,
+    PLANT_SCOPE_MODULE,
+    PLANT_SCOPE_CONTACTOR,
+    PLANT_SCOPE_INTERFACE,
+    PLANT_SCOPE_SITE
+};
 struct plant_fault_info {
     const char *name;
     enum plant_fault_scope scope;
@@ -157,21 +174,21 @@ struct plant_hazard {
 /* The first 256 are kept; plant_report.hazards counts all. */
 uint32_t plant_hazards(const struct plant *p, const struct plant_hazard **list);
 
-#define PLANT_FAILURES(FAILURE) \
-    FAILURE(NO_AUTHORISATION, "no-authorisation") \
-    FAILURE(NO_LOCK, "no-lock") \
-    FAILURE(CABLE_CHECK, "cable-check") \
-    FAILURE(PRECHARGE, "precharge") \
-    FAILURE(NO_POWER_PATH, "no-power-path") \
-    FAILURE(NO_POWER, "no-power") \
-    FAILURE(HOST_ERROR, "host-error") \
-    FAILURE(HOST_EMERGENCY, "host-emergency") \
-    FAILURE(HOST_STOP_EARLY, "host-stop-early") \
-    FAILURE(EMERGENCY, "emergency") \
-    FAILURE(UNPLUGGED, "unplugged") \
-    FAILURE(PLC_LOST, "plc-lost") \
-    FAILURE(OUTPUT_LOST, "output-lost") \
-    FAILURE(VEHICLE_FAULT, "vehicle-fault") \
+#define PLANT_FAILURES(FAILURE)                                                                    \
+    FAILURE(NO_AUTHORISATION, "no-authorisation")                                                  \
+    FAILURE(NO_LOCK, "no-lock")                                                                    \
+    FAILURE(CABLE_CHECK, "cable-check")                                                            \
+    FAILURE(PRECHARGE, "precharge")                                                                \
+    FAILURE(NO_POWER_PATH, "no-power-path")                                                        \
+    FAILURE(NO_POWER, "no-power")                                                                  \
+    FAILURE(HOST_ERROR, "host-error")                                                              \
+    FAILURE(HOST_EMERGENCY, "host-emergency")                                                      \
+    FAILURE(HOST_STOP_EARLY, "host-stop-early")                                                    \
+    FAILURE(EMERGENCY, "emergency")                                                                \
+    FAILURE(UNPLUGGED, "unplugged")                                                                \
+    FAILURE(PLC_LOST, "plc-lost")                                                                  \
+    FAILURE(OUTPUT_LOST, "output-lost")                                                            \
+    FAILURE(VEHICLE_FAULT, "vehicle-fault")                                                        \
     FAILURE(NOT_UNLOCKED, "not-unlocked")
 enum plant_failure {
     PLANT_FAILURE_NONE = 0,
@@ -186,17 +203,20 @@ struct plant_report {
     double elapsed_s;
     uint32_t arrivals, turned_away; /* turned away: no free gun */
     uint32_t sessions_started;      /* vehicles that began to talk to the charger */
-    uint32_t sessions_completed; /* ended as the vehicle or driver wanted, or by a normal stop of the host after energy */
+    uint32_t
+        sessions_completed; /* ended as the vehicle or driver wanted, or by a normal stop of the host after energy */
     uint32_t sessions_failed;
     uint32_t failures[PLANT_FAILURE_COUNT];
-    uint32_t vehicles;      /* plugged in now */
-    uint32_t charging;      /* drawing current now */
-    double energy_wh;       /* into batteries */
-    double output_wh;       /* out of modules */
+    uint32_t vehicles; /* plugged in now */
+    uint32_t charging; /* drawing current now */
+    double energy_wh;  /* into batteries */
+    double output_wh;  /* out of modules */
     double grid_power_w, grid_peak_w;
-    double first_charge_s;  /* from plant_create to the first current above 1 A; negative: none yet */
+    double
+        first_charge_s; /* from plant_create to the first current above 1 A; negative: none yet */
     uint32_t hazards, hazards_by_kind[PLANT_HAZARD_COUNT];
-    uint32_t excused[PLANT_HAZARD_COUNT]; /* would-be hazards that an emergency or injected fault explains */
+    uint32_t excused
+        [PLANT_HAZARD_COUNT]; /* would-be hazards that an emergency or injected fault explains */
     uint32_t faults_injected;
     uint64_t frames_rx, frames_tx, crc_errors, format_errors;
     uint64_t hash; /* over the whole physical state: equal runs have equal hashes */
@@ -206,6 +226,7 @@ void plant_report(const struct plant *p, struct plant_report *out);
 struct plant_gun_state {
     bool plugged, locked, vehicle_contactor, imd_enabled;
     bool contactor[CONTACTORS_PER_SLOT]; /* main contacts closed */
+    int64_t gc_opened_us;                /* when GC's contacts last opened; 0 never */
     char model[64];
     enum hlc_stage stage;
     enum cp_state cp;
@@ -213,7 +234,10 @@ struct plant_gun_state {
     double bus_v, gun_v, gun_a, boundary_a, power_w, energy_wh, insulation_ohm;
     double ev_max_v, ev_max_a, target_v, target_a;
     double pin_c;
+    double meter_wh; /* register of the energy meter, unrounded */
+    uint32_t modules;
     double module_v[RM_MODULES_PER_SLOT_MAX], module_a[RM_MODULES_PER_SLOT_MAX];
+    bool module_on[RM_MODULES_PER_SLOT_MAX];
     uint8_t plc_fault_reason;
     uint32_t sessions;
 };
