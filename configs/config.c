@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX (1024 * 1024)
+#define FILE_MAX ((size_t)1024 * 1024)
 
 void config_errors_add(struct config_errors *errors, const char *path, const char *value,
                        const char *format, ...) {
@@ -17,6 +17,7 @@ void config_errors_add(struct config_errors *errors, const char *path, const cha
         snprintf(e->value, sizeof e->value, "%s", value ? value : "");
         va_list arguments;
         va_start(arguments, format);
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): started just above */
         vsnprintf(e->text, sizeof e->text, format, arguments);
         va_end(arguments);
     }

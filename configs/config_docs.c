@@ -33,7 +33,7 @@ static void print_type(FILE *out, const struct config_key *key) {
         fprintf(out, "%s%s%s", key->scale == 1 ? "whole number" : "number",
                 key->unit[0] ? ", " : "", key->unit);
         break;
-    case CONFIG_KIND_STRING: fprintf(out, "string"); break;
+    case CONFIG_KIND_STRING:
     case CONFIG_KIND_CHOICE: fprintf(out, "string"); break;
     }
 }

@@ -69,7 +69,7 @@ static void override_text(char *field, size_t size, const char *option, const ch
         config_errors_add(errors, option, text, "%s", wrong);
     } else {
         memset(field, 0, size);
-        memcpy(field, text, strlen(text));
+        snprintf(field, size, "%s", text);
     }
 }
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define PATTERN_MAX 64
-#define PATH_MAX_   96
+#define PATH_SIZE   96
 #define ROWS_MAX    512
 
 struct reader {
@@ -22,7 +22,7 @@ struct reader {
 /* Where the walk is: the table's pattern, the path for people, and the struct that offsets count from. */
 struct place {
     char pattern[PATTERN_MAX];
-    char path[PATH_MAX_];
+    char path[PATH_SIZE];
     unsigned char *base;
 };
 
@@ -61,10 +61,9 @@ static void store(unsigned char *base, const struct config_key *key, int64_t val
 }
 
 static void store_text(unsigned char *base, const struct config_key *key, const char *text) {
-    size_t length = strlen(text);
-    assert(length < key->size);
+    assert(strlen(text) < key->size);
     memset(base + key->offset, 0, key->size);
-    memcpy(base + key->offset, text, length);
+    snprintf((char *)base + key->offset, key->size, "%s", text);
 }
 
 static void store_default(unsigned char *base, const struct config_key *key) {
@@ -117,7 +116,8 @@ static void sanitise(char *out, size_t size, const char *text, const char *quote
         while (n > 3 && ((unsigned char)out[n - 3] & 0xC0) == 0x80) {
             n--;
         }
-        memcpy(out + n - 3, "...", 3);
+        n -= 3;
+        n += (size_t)snprintf(out + n, size - n, "...");
     }
     snprintf(out + n, size - n, "%s", quote);
 }
@@ -321,7 +321,7 @@ static void complain_unknown(struct reader *r, const struct place *p, const cJSO
             elsewhere = key;
         }
     }
-    char path[PATH_MAX_], value[64], safe[48];
+    char path[PATH_SIZE], value[64], safe[48];
     sanitise(safe, sizeof safe, name, "");
     snprintf(path, sizeof path, "%.46s%s%s", p->path, p->path[0] ? "." : "", safe);
     show(item, value, sizeof value);

@@ -16,6 +16,7 @@ static const struct config_label meter_labels[] = {
 static const struct config_label auth_labels[] = {
     {"freeVend", AUTH_MODE_FREE_VEND}, {"localList", AUTH_MODE_LOCAL_LIST}, {NULL, 0}};
 
+/* The arguments below are designators and literals: parentheses would break them. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define AT(type, member) .offset = (uint32_t)offsetof(type, member), .size = (uint32_t)sizeof(((type *)0)->member)
 #define HUB(member)       AT(struct config_draft, config.member)
 #define DRAFT(member)     AT(struct config_draft, member)
@@ -81,6 +82,8 @@ static const struct config_label auth_labels[] = {
      .unit = "ms", .scale = 1, .initial = late, .min = 1, .max = 60000, \
      .text = "Longest time from the request to send " #name " to its end on the wire."},
 #define TIMING_SECTION(e, name, id, period, late, sender) SECTION("plc.timing." #name, "Timing of " #name " (" #id " + plcId)."),
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 const struct config_key config_table[] = {
     SECTION("chargePoint", "The charge point as the central system and the operator know it."),

@@ -4,21 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FILE_SIZE ((size_t)1024 * 1024)
+
 char *edit_file(const char *path) {
     FILE *file = fopen(path, "rb");
     assert(file);
-    char *text = calloc(1, 1024 * 1024);
+    char *text = calloc(1, FILE_SIZE);
     assert(text);
-    size_t n = fread(text, 1, 1024 * 1024 - 1, file);
+    size_t n = fread(text, 1, FILE_SIZE - 1, file);
     assert(n > 0);
     fclose(file);
     return text;
 }
 
+static int index_of(const char *part) {
+    return (int)strtol(part, NULL, 10);
+}
+
 /* One step of a path: a key or an index. The child, made when it is missing and more follows. */
 static cJSON *step(cJSON *at, const char *part, bool is_index, cJSON *put) {
-    cJSON *child =
-        is_index ? cJSON_GetArrayItem(at, atoi(part)) : cJSON_GetObjectItemCaseSensitive(at, part);
+    cJSON *child = is_index ? cJSON_GetArrayItem(at, index_of(part))
+                            : cJSON_GetObjectItemCaseSensitive(at, part);
     if (put && child) {
         if (is_index) {
             cJSON_ReplaceItemViaPointer(at, child, put);
@@ -40,7 +46,7 @@ static cJSON *step(cJSON *at, const char *part, bool is_index, cJSON *put) {
 
 static void take_out(cJSON *at, const char *part, bool is_index) {
     if (is_index) {
-        cJSON_DeleteItemFromArray(at, atoi(part));
+        cJSON_DeleteItemFromArray(at, index_of(part));
     } else {
         cJSON_DeleteItemFromObjectCaseSensitive(at, part);
     }

@@ -308,7 +308,8 @@ static void test_config_hostile_sizes_are_refused(void **state) {
     char *big = malloc(size);
     assert_non_null(big);
     memset(big, ' ', size);
-    memcpy(big, "{}", 2);
+    big[0] = '{';
+    big[1] = '}';
     assert_int_equal(config_parse(big, size, &config, &errors), -EINVAL);
     assert_int_equal(errors.count, 1);
     assert_non_null(strstr(errors.error[0].text, "larger than 1 MiB"));
