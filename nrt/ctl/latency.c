@@ -66,6 +66,17 @@ static void write_histogram(struct json_writer *w, const struct diag *d, unsigne
     json_int(w, "p99_ns", f.p99_ns);
     json_int(w, "p999_ns", f.p999_ns);
     json_int(w, "max_ns", f.max_ns);
+    json_array(w, "buckets"); /* those in use: from low_ns up to the next one's */
+    for (unsigned b = 0; b < DIAG_BUCKETS; b++) {
+        uint64_t count = atomic_load_explicit(&d->histogram[kind].bucket[b], memory_order_relaxed);
+        if (count > 0) {
+            json_object(w, NULL);
+            json_int(w, "low_ns", diag_bucket_low(b));
+            json_uint(w, "count", count);
+            json_object_end(w);
+        }
+    }
+    json_array_end(w);
     json_object_end(w);
 }
 
