@@ -18,7 +18,8 @@ static int32_t clip_ns(int64_t value_ns) {
     return value_ns > INT32_MAX ? INT32_MAX : (int32_t)value_ns;
 }
 
-static void plan(struct cycle *c, struct cycle_output *out) {
+/* false: there never was an image to plan from. */
+static bool plan(struct cycle *c, struct cycle_output *out) {
     bool fresh = false;
     const struct plan_input *in = triple_buffer_fetch(&c->exchange->plan_input, &fresh);
     out->fresh_input = fresh;
@@ -26,13 +27,17 @@ static void plan(struct cycle *c, struct cycle_output *out) {
         /* The old input again gives the old proposal with the old input_us: the guard sees its age. */
         diag_add(c->diag, DIAG_PLANNER_NO_INPUT, 1);
     }
-    planner_step(&c->planner, in, &out->proposal);
+    c->has_input = c->has_input || fresh;
+    if (c->has_input) {
+        planner_step(&c->planner, in, &out->proposal);
+    }
+    return c->has_input;
 }
 
 void cycle_once(struct cycle *c, int64_t now_ns) {
     int64_t due_ns = c->phase.due_ns;
     struct cycle_output *out = triple_buffer_back(&c->exchange->outputs);
-    plan(c, out);
+    bool planned = plan(c, out);
     int64_t end_ns = clock_now_ns();
     c->cycles++;
     out->cycle = c->cycles;
@@ -42,7 +47,9 @@ void cycle_once(struct cycle *c, int64_t now_ns) {
     /* Not finished at the next release: an overrun. The phase stays, nothing is caught up. */
     c->overruns += phase_advance(&c->phase, end_ns) > 0;
     out->overruns = c->overruns;
-    triple_buffer_publish(&c->exchange->outputs);
+    if (planned) {
+        triple_buffer_publish(&c->exchange->outputs);
+    }
     atomic_store_explicit(&c->exchange->planner_beat_ns, end_ns, memory_order_release);
     atomic_store_explicit(&c->exchange->planner_cycles, c->cycles, memory_order_relaxed);
     atomic_store_explicit(&c->exchange->planner_overruns, c->overruns, memory_order_relaxed);

@@ -14,6 +14,7 @@ struct cycle {
     struct planner_state planner;
     struct phase phase;
     uint64_t cycles, overruns;
+    bool has_input; /* the guard has published at least once */
 };
 
 void cycle_init(struct cycle *c, struct exchange *exchange, struct diag *diag, int32_t period_ms);
