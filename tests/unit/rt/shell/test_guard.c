@@ -385,6 +385,7 @@ static void test_guard_and_planner_exchange_every_cycle(void **state) {
 
 static void test_cycle_not_finished_at_next_release_is_an_overrun(void **state) {
     (void)state;
+    run_ms(10);
     int64_t now_ns = clock_now_ns();
     phase_init(&cycle.phase, 50 * MS, EXCHANGE_PLANNER_OFFSET_NS, now_ns - 170 * MS);
     int64_t due_ns = cycle.phase.due_ns;
@@ -398,6 +399,15 @@ static void test_cycle_not_finished_at_next_release_is_an_overrun(void **state) 
     assert_int_equal(shm_events_peek(&peer, event, 4, &taken), 1);
     assert_int_equal(event[0].type, EVENT_OVERRUN);
     assert_true(event[0].value >= 100000);
+}
+
+static void test_cycle_without_any_image_proposes_nothing(void **state) {
+    (void)state;
+    phase_init(&cycle.phase, 50 * MS, EXCHANGE_PLANNER_OFFSET_NS, clock_now_ns());
+    cycle_once(&cycle, cycle.phase.due_ns);
+    guard_proposal(&guard);
+    assert_int_equal(control.proposals, 0);
+    assert_int_equal(diag_get(shm_diag(&peer), DIAG_PLANNER_NO_INPUT), 1);
 }
 
 static void *guard_thread(void *argument) {
@@ -446,6 +456,7 @@ int main(void) {
         TEST(test_guard_session_change_is_published),
         TEST(test_guard_and_planner_exchange_every_cycle),
         TEST(test_cycle_not_finished_at_next_release_is_an_overrun),
+        TEST(test_cycle_without_any_image_proposes_nothing),
         TEST(test_guard_run_stop_waits_for_idle_then_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
