@@ -112,8 +112,9 @@ static void bound_gun(struct step *st, struct power *power) {
     const uint32_t gun = power->gun;
     const struct config_connector *connector = slot_connector(st, gun);
     const bool checking = st->view[gun].stage == HLC_STAGE_CABLE_CHECK;
-    power->bound_mv = min_i32(checking ? gun_cable_check_mv(st, gun) : gun_negotiated_mv(st, gun),
-                              connector->max_voltage_mv);
+    power->bound_mv =
+        min_i32(checking ? interlock_gun_cable_check_mv(st, gun) : gun_negotiated_mv(st, gun),
+                connector->max_voltage_mv);
     power->budget_ma = stage_ma(st, gun);
     keep_lowest(&power->budget_ma, stop_ma(st, gun));
     const int64_t voltage_mv = min_i32(power->low_mv, power->bound_mv);

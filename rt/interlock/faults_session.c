@@ -30,7 +30,7 @@ static uint64_t voltage_faults(struct step *st, uint32_t slot) {
     const bool watched = negotiated_mv != 0 && gun_commanded(st, slot);
     int64_t maximum_mv = (int64_t)negotiated_mv + OVERVOLTAGE_MARGIN_MV;
     if (view->stage <= HLC_STAGE_PRECHARGE) {
-        maximum_mv = (int64_t)gun_cable_check_mv(st, slot) + CABLE_CHECK_MARGIN_MV;
+        maximum_mv = (int64_t)interlock_gun_cable_check_mv(st, slot) + CABLE_CHECK_MARGIN_MV;
         maximum_mv = maximum_mv > negotiated_mv ? maximum_mv : negotiated_mv;
     }
     int32_t highest_mv = view->bus_known ? view->bus_mv : 0;

@@ -21,7 +21,7 @@ static void look_pilot(struct step *st, uint32_t slot) {
     }
 }
 
-void gun_look(struct step *st, uint32_t slot) {
+void interlock_gun_look(struct step *st, uint32_t slot) {
     struct slot_view *view = &st->view[slot];
     const struct image_slot *image = &st->image->slot[slot];
     view->bus_known = is_fresh(st, &image->bus_mv, st->sense_stale_ms);

@@ -44,7 +44,7 @@ int32_t gun_negotiated_mv(const struct step *st, uint32_t slot) {
 }
 
 /* "Facts behind the numbers": EV maximum <= 500 V: min(500, EVmax + 50, EVSEmax); above: min(EVSEmax, 1.1 x EVmax). */
-int32_t gun_cable_check_mv(const struct step *st, uint32_t slot) {
+int32_t interlock_gun_cable_check_mv(const struct step *st, uint32_t slot) {
     const struct config_connector *connector = slot_connector(st, slot);
     const int64_t maximum_mv = gun_negotiated_mv(st, slot);
     if (maximum_mv == 0) {

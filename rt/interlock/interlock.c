@@ -127,7 +127,7 @@ static void gather(struct step *st) {
         st->out->slot[slot] = (struct output_slot){.gc = false};
         contactor_judge_slot(st, slot);
         contactor_look_slot(st, slot);
-        gun_look(st, slot);
+        interlock_gun_look(st, slot);
         limits_books(st, slot);
     }
     topology_evaluate(st);

@@ -126,14 +126,14 @@ void boot_slot(struct step *st, uint32_t slot);
 void edge_guard(struct step *st, uint32_t slot);
 
 /* --- gun.c */
-void gun_look(struct step *st, uint32_t slot); /* control pilot, stage, voltages, live */
+void interlock_gun_look(struct step *st, uint32_t slot); /* control pilot, stage, voltages, live */
 void gun_guard(struct step *st, uint32_t slot);
 void gun_lock(struct step *st, uint32_t slot);
 /* --- gun_values.c: what is known of a gun's current and voltage */
 bool gun_current(const struct step *st, uint32_t slot, int32_t *current_ma); /* false unknown */
 int64_t gun_set_sum_ma(const struct step *st, uint32_t slot);                /* last output */
 int32_t gun_negotiated_mv(const struct step *st, uint32_t slot);             /* 0 unknown */
-int32_t gun_cable_check_mv(const struct step *st, uint32_t slot);            /* 0 unknown */
+int32_t interlock_gun_cable_check_mv(const struct step *st, uint32_t slot);            /* 0 unknown */
 int32_t gun_overvoltage_mv(int32_t negotiated_mv);
 bool gun_power_ready(const struct step *st, uint32_t slot);
 
