@@ -128,7 +128,9 @@ static void look_at_gun(const struct plan_slot *s, int32_t i_cc_ma, int32_t effi
         return;
     }
     for (uint32_t j = 0; j < modules_of(s); j++) {
-        w->healthy |= s->module[j].healthy ? (uint8_t)(1u << j) : 0;
+        if (s->module[j].healthy) {
+            w->healthy = (uint8_t)(w->healthy | 1u << j);
+        }
     }
     w->serves = s->served && !s->ramping_down;
     w->holds = !w->serves && (s->demands || s->ramping_down || is_starting(s->state));
