@@ -23,14 +23,19 @@ void plc_init(struct plc *p, const struct config *config, uint32_t slot, int64_t
     plc_meter_init(p, config);
 }
 
-void plc_restarted(struct plc *p, int64_t now_us) {
-    p->restarts++;
+/* Everything is sent again, under a new sequence. */
+static void resend(struct plc *p, int64_t now_us) {
     p->limits_next_us = 0;
-    p->uptime_seen = false;
-    plc_link_restart(p);
     plc_contactor_restart(p, now_us);
     plc_param_restart(p);
+}
+
+void plc_restarted(struct plc *p, int64_t now_us) {
+    p->restarts++;
+    p->uptime_seen = false;
+    plc_link_restart(p);
     plc_identity_restart(p);
+    resend(p, now_us);
 }
 
 void plc_rx(struct plc *p, const struct config *config, const struct can_frame *frame,
@@ -55,7 +60,7 @@ void plc_rx(struct plc *p, const struct config *config, const struct can_frame *
     if (p->first_rx_us == 0) {
         p->first_rx_us = now_us;
     } else if (was_silent) {
-        plc_restarted(p, now_us); /* it may have restarted unheard */
+        resend(p, now_us); /* it may have restarted unheard, and has opened everything */
     }
     image->plc_last_rx_us = now_us;
     plc_decode(p, config, index, frame, image, now_us);

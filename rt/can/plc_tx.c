@@ -79,7 +79,8 @@ void plc_tx_rest(struct plc *p, const struct config *config, const struct plc_co
     if (config->slot[p->slot].gun < 0) {
         return; /* no vehicle can be there */
     }
-    if (now_us >= p->limits_next_us || (now_us >= p->limits_earliest_us && offer_changed(p, cmd))) {
+    bool limits_due = now_us >= p->limits_next_us || offer_changed(p, cmd);
+    if (limits_due && now_us >= p->limits_earliest_us) {
         send_limits(p, cmd, use_crc, tx, now_us);
     }
     if (now_us >= p->present_next_us) {
