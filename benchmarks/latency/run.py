@@ -98,7 +98,7 @@ def measure(hub_class, bin_dir, out, config, transport, rt_args, cpu, housekeepi
         charging = 0
         while charging < guns and time.monotonic() < end:
             time.sleep(0.5)
-            charging = sum(s.get("gun_state") == "charging" for s in hub.status()["slots"])
+            charging = sum(g["state"] == "charging" for g in hub.status()["guns"])
         load = start_load(load_kind, housekeeping)
         time.sleep(2)
         before = json.loads(hub.ctl("latency", "--json"))
