@@ -30,6 +30,7 @@ void control_init(struct control *c, const struct config *config, const struct c
     c->config = config;
     c->boot_id = boot->boot_id;
     c->now_us = now_us;
+    c->boot_us = now_us;
     c->image.slots = config->slots;
     can_router_init(&c->router, config);
     interlock_init(&c->interlock, config, now_us);

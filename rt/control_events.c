@@ -4,6 +4,7 @@
 #include "rt/control_private.h"
 
 #define RULE_REPORT_US 1000000
+#define BOOT_US        2000000
 
 struct event *control_event(struct event_batch *events, enum event_type type, uint32_t slot,
                             int64_t now_us) {
@@ -95,8 +96,15 @@ static unsigned component_of(const struct control *c, uint32_t slot, unsigned fa
     return 0xffffu;
 }
 
+/* Before anything has been heard everything is stale: only what latched is news then. */
+static bool is_heard(const struct control *c, uint32_t slot, int64_t now_us) {
+    return c->interlock.slot[slot].released || now_us - c->boot_us >= BOOT_US;
+}
+
 static void faults(struct control *c, uint32_t slot, struct event_batch *events, int64_t now_us) {
-    const uint64_t now = control_faults(c, slot);
+    const bool heard = is_heard(c, slot, now_us);
+    const uint64_t now =
+        control_faults(c, slot) & (heard ? UINT64_MAX : c->interlock.slot[slot].latched);
     uint64_t changed = now ^ c->slot[slot].shadow.faults;
     c->slot[slot].shadow.faults = now;
     while (changed != 0) {
@@ -223,7 +231,8 @@ static void planner(struct control *c, struct event_batch *events, int64_t now_u
 static void rules(struct control *c, struct event_batch *events, int64_t now_us) {
     for (uint32_t i = 0; i < c->interlock.notes; i++) {
         const struct interlock_note *note = &c->interlock.note[i];
-        if (note->rule >= RULE_COUNT || note->slot >= c->config->slots) {
+        if (note->rule >= RULE_COUNT || note->slot >= c->config->slots ||
+            !is_heard(c, note->slot, now_us)) {
             continue;
         }
         c->slot[note->slot].rejected++;

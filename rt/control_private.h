@@ -65,7 +65,7 @@ struct control_slot {
 struct control {
     const struct config *config;
     uint64_t boot_id;
-    int64_t now_us;
+    int64_t now_us, boot_us;
     struct can_router router;
     struct image image;
     struct request request;

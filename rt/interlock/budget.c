@@ -158,6 +158,11 @@ static int64_t held_ma(const struct step *st, uint32_t slot, uint32_t module) {
     return cut_off || committed_ma <= st->config->interlock.i_off_ma ? 0 : committed_ma;
 }
 
+/* A module about to join holds the bus voltage without current behind its open MN (M1, M3): not yet one of the island. */
+static bool is_joined(const struct step *st, uint32_t slot, uint32_t module) {
+    return (st->view[slot].sure & KIND_BIT(CONTACTOR_MN0 + module)) != 0;
+}
+
 static void sum_slot(struct step *st, uint32_t slot) {
     struct power *power = &st->power[st->component_hold[slot]];
     const uint32_t modules = st->config->slot[slot].module_count;
@@ -168,6 +173,9 @@ static void sum_slot(struct step *st, uint32_t slot) {
             continue;
         }
         power->set_ma += out->set_ma;
+        if (!is_joined(st, slot, module)) {
+            continue;
+        }
         power->low_mv = min_i32(power->low_mv, out->set_mv);
         power->high_mv = out->set_mv > power->high_mv ? out->set_mv : power->high_mv;
     }
@@ -178,7 +186,7 @@ static void level_voltage(struct step *st, uint32_t slot, uint32_t module,
                           const struct power *power) {
     struct request_module *out = &st->out->slot[slot].module[module];
     int32_t level_mv = out->set_mv;
-    if (power->high_mv - power->low_mv > EQUAL_MV) {
+    if (is_joined(st, slot, module) && power->high_mv - power->low_mv > EQUAL_MV) {
         level_mv = power->low_mv;
     }
     level_mv = min_i32(level_mv, power->bound_mv);

@@ -151,6 +151,8 @@ static void finish(struct step *st, uint32_t slot) {
         struct interlock_module *last = &own->module[module];
         if (last->run && !set->run) {
             last->off_since_us = st->now_us;
+        } else if (!last->run && set->run) {
+            last->on_since_us = st->now_us;
         }
         last->run = set->run;
         last->set_mv = set->set_mv;

@@ -32,6 +32,7 @@ struct interlock_module {
     int32_t set_mv, set_ma; /* last output */
     bool run;
     int64_t off_since_us;  /* run last false */
+    int64_t on_since_us;   /* run last became true */
     enum fault_code fault; /* FAULT_NONE, MODULE_LOST, MODULE_FAULT */
     bool excluded;         /* M7: its address is not its own; it never runs */
     int64_t lost_since_us; /* silent since; 0 heard */

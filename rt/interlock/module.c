@@ -45,15 +45,24 @@ uint64_t module_faults(struct step *st, uint32_t slot) {
     return healthy ? found : found | FAULT_BIT(FAULT_NO_MODULES);
 }
 
+/* M1. Dead on both sides, or the module holds the bus voltage by itself: then the reading must be newer than the moment
+ * it was told to, and than the moment it last left the bus, or it tells of the voltage it had there. */
 static bool match(const struct step *st, uint32_t slot, uint32_t module) {
     const struct slot_view *view = &st->view[slot];
     const struct sample *voltage = &st->image->slot[slot].module[module].voltage_mv;
     const struct config_interlock *limit = &st->config->interlock;
+    const struct interlock_module *own = &st->s->slot[slot].module[module];
+    const int64_t left_us = st->s->slot[slot].contactor[CONTACTOR_MN0 + module].changed_us +
+                            (int64_t)limit->t_open_ms * 1000;
     if (!view->bus_known || !is_fresh(st, voltage, st->module_stale_ms)) {
         return false;
     }
-    const bool dead = view->bus_mv < limit->v_safe_mv && voltage->value < limit->v_safe_mv;
-    return dead || difference_mv(voltage->value, view->bus_mv) <= limit->dv_mn_mv;
+    if (view->bus_mv < limit->v_safe_mv && voltage->value < limit->v_safe_mv) {
+        return !own->run;
+    }
+    return own->run && voltage->at_us > own->on_since_us && voltage->at_us > left_us &&
+           difference_mv(own->set_mv, view->bus_mv) <= limit->dv_mn_mv &&
+           difference_mv(voltage->value, view->bus_mv) <= limit->dv_mn_mv;
 }
 
 static enum rule_id closing_refused(const struct step *st, uint32_t slot, uint32_t module) {

@@ -247,6 +247,9 @@ static void write_slot(struct planner_state *state, uint32_t slot, const struct 
     state->budget_w[slot] = (int32_t)least(grant_w, INT32_MAX);
     if (!w->serves) {
         state->run_mask[slot] = 0;
+        for (uint32_t j = 0; w->holds && j < modules_of(s); j++) {
+            out->module[j].mn = s->module[j].healthy;
+        }
         out->budget_w = (int32_t)least(output_of(grant_w, efficiency), INT32_MAX);
         out->reason = s->faulted ? LIMIT_REASON_FAULT
                       : grant_w < w->demand_w

@@ -99,24 +99,38 @@ static void hold(const struct gun *g, const struct gun_inputs *in, uint8_t able,
     }
 }
 
-/* A module that the proposal wants and that is not on the bus yet: brought to the bus voltage without current, then its
- * MN closes (M1). One that it no longer wants is switched off first, then its MN opens (M2): make before break. */
+static bool holds_bus_voltage(const struct gun_inputs *in, const struct gun_view *v,
+                              const struct image_module *m, int64_t since_us) {
+    const int32_t gap_mv = m->voltage_mv.value - v->bus_mv;
+    const int32_t dv_mv = in->config->interlock.dv_mn_mv;
+    return sample_fresh(&m->voltage_mv, in->now_us, GUN_METER_MS) &&
+           m->voltage_mv.at_us > since_us + GUN_JOIN_US && gap_mv <= dv_mv && gap_mv >= -dv_mv;
+}
+
+/* A module that the proposal wants and that is not on the bus yet is brought to the bus voltage without current, then
+ * its MN closes (M1). One that it no longer wants is switched off first, then its MN opens (M2). Make before break: the
+ * last one stays. */
 static void follow_modules(struct gun *g, const struct gun_inputs *in, const struct gun_view *v,
                            struct request_slot *request) {
     const struct config_interlock *k = &in->config->interlock;
     for (uint32_t j = 0; j < in->config->slot[in->slot].module_count; j++) {
         const uint8_t bit = (uint8_t)(1u << j);
         const struct image_module *m = &in->image->module[j];
-        const bool wanted = in->proposal->module[j].mn;
-        if ((g->mn_mask & bit) == 0 && wanted && (v->usable & bit) != 0 && v->bus_known) {
+        const bool joins = in->proposal->module[j].mn && (v->usable & bit) != 0 &&
+                           (v->joined & bit) == 0 && v->bus_known;
+        if (!joins) {
+            g->join_us[j] = 0;
+        }
+        if (joins) {
+            g->join_us[j] = g->join_us[j] != 0 ? g->join_us[j] : in->now_us;
             request->module[j].run = true;
             request->module[j].set_mv = v->bus_mv;
-            const int32_t gap_mv = m->voltage_mv.value - v->bus_mv;
-            if (sample_fresh(&m->voltage_mv, in->now_us, GUN_METER_MS) && gap_mv <= k->dv_mn_mv &&
-                gap_mv >= -k->dv_mn_mv) {
+            request->module[j].set_ma = 0;
+            if (holds_bus_voltage(in, v, m, g->join_us[j])) {
                 g->mn_mask |= bit;
             }
-        } else if ((g->mn_mask & bit) != 0 && !wanted && (g->mn_mask & ~bit & v->joined) != 0 &&
+        } else if ((g->mn_mask & bit) != 0 && !in->proposal->module[j].mn &&
+                   (g->mn_mask & ~bit & v->joined) != 0 && !request->module[j].run &&
                    sample_fresh(&m->current_ma, in->now_us, GUN_METER_MS) &&
                    m->current_ma.value <= k->i_off_ma) {
             g->mn_mask &= (uint8_t)~bit;

@@ -39,6 +39,7 @@ struct gun {
     enum fault_code
         failed; /* verdict of a stage that failed; ends the session by the fault's class */
     int32_t share_ma[RM_MODULES_PER_SLOT_MAX]; /* weights by which set_ma is shared */
+    int64_t join_us[RM_MODULES_PER_SLOT_MAX];  /* brought to the bus voltage since; 0 not joining */
     int32_t cable_check_mv;                    /* test voltage of this cable check */
     uint8_t mn_mask;                           /* bit j: MN of module j wanted closed */
     uint8_t hlc_seen;                          /* last fresh stage: a change is progress */

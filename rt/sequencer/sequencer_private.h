@@ -20,6 +20,7 @@
 #define GUN_OPENING_US      2000000 /* GC to be confirmed open */
 #define GUN_IMD_SETTLE_US   1500000 /* verdict on R_F after the self-test */
 #define GUN_CABLE_BAND_MV   10000   /* cable-check voltage reached */
+#define GUN_JOIN_US         300000  /* a joining module settles before its voltage counts */
 #define GUN_RAMP_DT_MAX_US  100000  /* a longer pause between steps is not ramped through at once */
 
 /* Sub-steps of CABLE_CHECK. */

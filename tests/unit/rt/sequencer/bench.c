@@ -1,4 +1,4 @@
-#include "bench.h"
+#include "tests/unit/rt/sequencer/bench.h"
 
 #include <string.h>
 

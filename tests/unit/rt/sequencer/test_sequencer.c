@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "bench.h"
+#include "tests/unit/rt/sequencer/bench.h"
 
 static struct bench bench;
 
