@@ -1,6 +1,7 @@
 #include "rt/guard.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,7 +36,8 @@ int guard_open(struct guard *g) {
         code = uring_place(&g->uring, PLACE_LINKS, g->in.links->guard_bell);
     }
     if (code != 0) {
-        strcpy(g->error.text, "io_uring file table: a wake-up descriptor was refused");
+        snprintf(g->error.text, sizeof g->error.text, "%s",
+                 "io_uring file table: a wake-up descriptor was refused");
         uring_close(&g->uring);
         return code;
     }
