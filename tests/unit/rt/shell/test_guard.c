@@ -14,7 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 
 #include "control_double.h"
 #include "rt/cycle.h"
@@ -56,7 +58,7 @@ static void accept_all(void) {
     }
 }
 
-static void make_config(void) {
+static void make_config(const char *given_transport) {
     struct config_errors *errors = calloc(1, sizeof *errors);
     assert_non_null(errors);
     config_ring(&config, 12, 2);
@@ -65,16 +67,16 @@ static void make_config(void) {
     snprintf(shm_name, sizeof shm_name, "/rm_guard_%d", (int)getpid());
     char transport[80];
     snprintf(transport, sizeof transport, "unix:%s", folder);
+    if (given_transport != NULL) {
+        snprintf(transport, sizeof transport, "%s", given_transport);
+    }
     assert_int_equal(config_override(&config, transport, shm_name, folder, errors), 0);
     free(errors);
 }
 
-static int setup(void **state) {
-    (void)state;
+static void start_guard(void) {
     static struct bus_filters filters[RM_INTERFACES_MAX];
     struct io_error error = {""};
-    make_config();
-    listen_all();
     struct control_boot boot = {.boot_id = 7};
     control_init(&control, &config, &boot, clock_now_us());
     assert_int_equal(
@@ -99,7 +101,39 @@ static int setup(void **state) {
     assert_int_equal(guard_open(&guard), 0);
     phase_init(&guard.tick, EXCHANGE_GUARD_PERIOD_NS, 0, clock_now_ns());
     uring_tick_at(&guard.uring, guard.tick.due_ns);
+}
+
+static int setup(void **state) {
+    (void)state;
+    make_config(NULL);
+    listen_all();
+    start_guard();
     accept_all();
+    return 0;
+}
+
+#define UDP_PORT 39400
+
+/* The far side of a udp interface, on its port. */
+static int bind_udp(uint32_t i) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)(UDP_PORT + i)),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static int setup_udp(void **state) {
+    (void)state;
+    char transport[64];
+    snprintf(transport, sizeof transport, "udp:127.0.0.1:%d", UDP_PORT);
+    make_config(transport);
+    for (uint32_t i = 0; i < config.interfaces; i++) {
+        server[i] = -1;
+        far[i] = bind_udp(i);
+    }
+    start_guard();
     return 0;
 }
 
@@ -113,7 +147,9 @@ static int teardown(void **state) {
     for (uint32_t i = 0; i < config.interfaces; i++) {
         char path[128];
         close(far[i]);
-        close(server[i]);
+        if (server[i] >= 0) {
+            close(server[i]);
+        }
         snprintf(path, sizeof path, "%s/%s.sock", folder, config.interface[i].name);
         unlink(path);
     }
@@ -147,8 +183,10 @@ static void test_guard_open_interfaces_are_up_and_told(void **state) {
 
 static void test_guard_tick_steps_every_five_ms(void **state) {
     (void)state;
+    int64_t before_ns = clock_now_ns();
     run_ms(500);
-    assert_in_range(guard.ticks + guard.tick.missed, 98, 102);
+    uint64_t expected = (uint64_t)((clock_now_ns() - before_ns) / EXCHANGE_GUARD_PERIOD_NS);
+    assert_in_range(guard.ticks + guard.tick.missed, expected - 1, expected + 2);
     assert_int_equal(control.steps, guard.steps);
     assert_false(control.went_backwards);
     assert_int_equal(guard.tick.due_ns % EXCHANGE_GUARD_PERIOD_NS, 0);
@@ -163,12 +201,10 @@ static void test_guard_tick_late_is_counted_not_caught_up(void **state) {
     guard_pass(&guard);
     assert_int_equal(guard.ticks, ticks + 1); /* one for the whole pause */
     assert_true(guard.tick.missed >= missed + 9);
-    int64_t before_ns = clock_now_ns();
     (void)uring_wait(&guard.uring, 20 * MS);
     guard_pass(&guard);
     assert_true(guard.ticks <= ticks + 2);
     assert_true(clock_now_ns() >= guard.tick.due_ns - EXCHANGE_GUARD_PERIOD_NS);
-    (void)before_ns;
     assert_int_equal(guard.tick.due_ns % EXCHANGE_GUARD_PERIOD_NS, 0);
 }
 
@@ -278,6 +314,46 @@ static void test_guard_bus_off_is_told_and_restart_asked(void **state) {
     assert_int_equal(status.interface[0].error_frames, 2);
 }
 
+/* What the far side of a udp interface does: it learns our address from whatever comes, and answers there. */
+static bool answer_udp(uint32_t i, struct can_frame *f) {
+    struct sockaddr_in from;
+    socklen_t length = sizeof from;
+    if (recvfrom(far[i], f, sizeof *f, 0, (struct sockaddr *)&from, &length) !=
+        (ssize_t)sizeof *f) {
+        return false;
+    }
+    struct can_frame status = {.can_id = 0x150u | CAN_EFF_FLAG, .len = 8};
+    return sendto(far[i], &status, sizeof status, 0, (const struct sockaddr *)&from, length) ==
+           (ssize_t)sizeof status;
+}
+
+static void test_guard_udp_is_up_when_heard_and_down_when_refused(void **state) {
+    (void)state;
+    run_ms(20);
+    assert_int_equal(control.state[0], INTERFACE_DOWN);
+    struct can_frame f;
+    assert_true(answer_udp(0, &f)); /* the probe */
+    assert_int_equal(f.can_id, CAN_ERR_FLAG | CAN_ERR_RESTARTED);
+    run_ms(10);
+    assert_int_equal(control.state[0], INTERFACE_UP);
+    assert_int_equal(control.frames, 1);
+    close(far[0]);
+    struct can_frame command = {.can_id = 0x390u | CAN_EFF_FLAG, .len = 8};
+    (void)frame_batch_push(&control.tx, 0, &command);
+    run_ms(10); /* goes out, is refused; the refusal is seen with the next call on the socket */
+    (void)frame_batch_push(&control.tx, 0, &command);
+    run_ms(20);
+    assert_int_equal(control.state[0], INTERFACE_DOWN);
+    far[0] = bind_udp(0);
+    int64_t end_ns = clock_now_ns() + 2000 * MS;
+    while (control.state[0] != INTERFACE_UP && clock_now_ns() < end_ns) {
+        run_ms(10);
+        (void)answer_udp(0, &f);
+    }
+    assert_int_equal(control.state[0], INTERFACE_UP);
+    assert_int_equal(f.can_id, CAN_ERR_FLAG | CAN_ERR_RESTARTED); /* nothing stale came before */
+}
+
 static void test_guard_garbage_messages_are_counted_and_dropped(void **state) {
     (void)state;
     uint8_t junk[64];
@@ -346,7 +422,7 @@ static void test_guard_status_carries_the_shells_share(void **state) {
     assert_int_equal(status.interfaces, config.interfaces);
     assert_int_equal(status.flags, STATUS_FLAG_SOCKET_BUS | STATUS_FLAG_NO_WATCHDOG);
     assert_true(status.guard_steps > 5);
-    assert_true(clock_now_ns() - status.mono_ns < 40 * MS);
+    assert_true(clock_now_ns() - status.mono_ns < 200 * MS);
     shm_peer_heartbeat(&peer, clock_now_ns());
     run_ms(30);
     assert_int_equal(shm_status_read(&peer, &status), 0);
@@ -448,6 +524,8 @@ int main(void) {
         TEST(test_guard_reaction_many_times_is_fast),
         TEST(test_guard_far_side_gone_is_down_then_reconnected),
         TEST(test_guard_bus_off_is_told_and_restart_asked),
+        cmocka_unit_test_setup_teardown(test_guard_udp_is_up_when_heard_and_down_when_refused,
+                                        setup_udp, teardown),
         TEST(test_guard_garbage_messages_are_counted_and_dropped),
         TEST(test_guard_more_frames_than_a_chain_all_arrive_in_order),
         TEST(test_guard_command_is_answered_and_the_bell_rings),
