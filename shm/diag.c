@@ -21,12 +21,10 @@ static int64_t get_ns(const _Atomic int64_t *value) {
 /* One writer: a load and a store do, no read-modify-write is needed. */
 static void set(_Atomic uint64_t *value, uint64_t to) {
     atomic_store_explicit(value, to, memory_order_relaxed);
-    SHM_STORED();
 }
 
 static void set_ns(_Atomic int64_t *value, int64_t to) {
     atomic_store_explicit(value, to, memory_order_relaxed);
-    SHM_STORED();
 }
 
 void diag_reset(struct diag *d, int64_t guard_threshold_ns, int64_t planner_threshold_ns) {
@@ -158,7 +156,6 @@ void diag_error_log(struct diag *d, int64_t mono_ns, const char *text) {
             set_ns(&e->last_mono_ns, mono_ns);
             /* release: whoever acquires a count above 0 sees the text. */
             atomic_store_explicit(&e->count, 1, memory_order_release);
-            SHM_STORED();
             return;
         }
         if (e->key == key && memcmp(e->text, copy, sizeof copy) == 0) {

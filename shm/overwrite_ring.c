@@ -85,6 +85,10 @@ uint32_t overwrite_read(struct overwrite_reader *r, void *records, uint32_t max)
         /* acquire fence: the copying comes before this look at intent; a record that was being overwritten shows it. */
         atomic_thread_fence(memory_order_acquire);
         uint64_t intent = atomic_load_explicit(&r->line->intent, memory_order_relaxed);
+        if (intent < published) {
+            r->faults++; /* the writer never publishes what it has not announced */
+            break;
+        }
         if (intent - r->index > r->mask + 1) {
             /* The copy may be torn: drop it, and read nothing more in this call, so that the loop stays bounded. */
             catch_up(r, intent > published ? intent : published);

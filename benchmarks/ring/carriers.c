@@ -134,7 +134,7 @@ static bool is_record(const struct record *r, uint64_t number) {
 /* ---- sending ---- */
 
 static void send_ringmain(struct carrier *c, uint64_t first, uint64_t count) {
-    struct record r;
+    _Alignas(64) struct record r;
     for (uint64_t i = 0; i < count; i++) {
         fill(&r, first + i);
         while (ring_push(&c->producer, &r, 1) == 0) {
@@ -144,7 +144,7 @@ static void send_ringmain(struct carrier *c, uint64_t first, uint64_t count) {
 }
 
 static void send_ringmain_batch(struct carrier *c, uint64_t first, uint64_t count) {
-    struct record batch[CARRIER_BATCH];
+    _Alignas(64) struct record batch[CARRIER_BATCH];
     for (uint64_t i = 0; i < count;) {
         uint32_t n = count - i < CARRIER_BATCH ? (uint32_t)(count - i) : CARRIER_BATCH;
         for (uint32_t k = 0; k < n; k++) {
@@ -162,7 +162,7 @@ static void send_ringmain_batch(struct carrier *c, uint64_t first, uint64_t coun
 }
 
 static void send_ck(struct carrier *c, uint64_t first, uint64_t count) {
-    struct record r;
+    _Alignas(64) struct record r;
     for (uint64_t i = 0; i < count; i++) {
         fill(&r, first + i);
         while (!ck_ring_enqueue_spsc_record(&c->memory->ck, c->memory->record, &r)) {
@@ -172,7 +172,7 @@ static void send_ck(struct carrier *c, uint64_t first, uint64_t count) {
 }
 
 static void send_kernel(struct carrier *c, uint64_t first, uint64_t count) {
-    struct record r;
+    _Alignas(64) struct record r;
     for (uint64_t i = 0; i < count; i++) {
         fill(&r, first + i);
         if (c->kind == CARRIER_MQUEUE) {
@@ -199,7 +199,7 @@ void carrier_send(struct carrier *c, uint64_t first, uint64_t count) {
 /* ---- receiving ---- */
 
 static bool receive_ringmain(struct carrier *c, uint64_t first, uint64_t count) {
-    struct record r;
+    _Alignas(64) struct record r;
     for (uint64_t i = 0; i < count; i++) {
         while (ring_pop(&c->consumer, &r, 1) == 0) {
             words_relax();
@@ -212,7 +212,7 @@ static bool receive_ringmain(struct carrier *c, uint64_t first, uint64_t count) 
 }
 
 static bool receive_ringmain_batch(struct carrier *c, uint64_t first, uint64_t count) {
-    struct record batch[CARRIER_BATCH];
+    _Alignas(64) struct record batch[CARRIER_BATCH];
     for (uint64_t i = 0; i < count;) {
         uint32_t most = count - i < CARRIER_BATCH ? (uint32_t)(count - i) : CARRIER_BATCH;
         uint32_t n = ring_pop(&c->consumer, batch, most);
@@ -230,7 +230,7 @@ static bool receive_ringmain_batch(struct carrier *c, uint64_t first, uint64_t c
 }
 
 static bool receive_ck(struct carrier *c, uint64_t first, uint64_t count) {
-    struct record r;
+    _Alignas(64) struct record r;
     for (uint64_t i = 0; i < count; i++) {
         while (!ck_ring_dequeue_spsc_record(&c->memory->ck, c->memory->record, &r)) {
             words_relax();
@@ -244,7 +244,7 @@ static bool receive_ck(struct carrier *c, uint64_t first, uint64_t count) {
 
 static bool receive_kernel(struct carrier *c, uint64_t first, uint64_t count) {
     for (uint64_t i = 0; i < count; i++) {
-        struct record r = {0};
+        _Alignas(64) struct record r = {0};
         ssize_t length;
         do {
             length = c->kind == CARRIER_MQUEUE
