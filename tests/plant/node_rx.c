@@ -124,7 +124,7 @@ static void rx_relay(struct plant *p, uint32_t slot, const uint8_t data[8], int6
         static const unsigned index[3] = {0, 2, 3};
         for (unsigned i = 0; i < 3; i++) {
             n->pulse_end_us[i] = in.cmd_mode == 1 && c.close[index[i]]
-                                     ? now_us + (int64_t)in.pulse_ms_ms * 1000
+                                     ? now_us + (int64_t)in.pulse_ms * 1000
                                      : NEVER;
         }
     }

@@ -455,6 +455,7 @@ struct host *host_create_with(const struct config *config, const struct plant_op
 struct host *host_create(uint32_t n, const struct plant_options *options) {
     static struct config config;
     config_ring(&config, n, 2);
+    config.grid_limit_w = (int64_t)n * 200000; /* this host does not share */
     return host_create_with(&config, options);
 }
 
