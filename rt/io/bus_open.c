@@ -26,6 +26,7 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct io_error *error, 
                                                         const char *format, ...) {
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start stands above */
     vsnprintf(error->text, sizeof error->text, format, args);
     va_end(args);
     return code;

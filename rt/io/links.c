@@ -137,7 +137,7 @@ int links_service(struct links *l, int64_t now_us) {
     (void)!read(l->main_bell, &rings, sizeof rings);
     bool supervise_now = now_us >= l->supervise_us;
     if (supervise_now) {
-        l->supervise_us = now_us + LINKS_SUPERVISE_MS * 1000;
+        l->supervise_us = now_us + LINKS_SUPERVISE_MS * 1000LL;
     }
     int64_t next_us = now_us + 1000000;
     for (uint32_t i = 0; i < l->config->interfaces; i++) {

@@ -7,7 +7,7 @@
 
 #include "rt/io/bus_open.h"
 
-#define THREAD_STACK_BYTES (512 * 1024)
+#define THREAD_STACK_BYTES ((size_t)512 * 1024)
 
 struct thread_plan {
     const char *name;  /* at most 15 characters, shown by ps */
