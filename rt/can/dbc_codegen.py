@@ -53,7 +53,9 @@ class Signal:
         suffix = UNIT_SUFFIX.get((factor, self.unit))
         if suffix is None:
             raise DbcError(f"{where}: no field suffix for factor {factor} and unit '{self.unit}'; add one to UNIT_SUFFIX")
-        self.field = snake(self.name) + ("_" + suffix if suffix else "")
+        self.field = snake(self.name)
+        if suffix and not self.field.endswith("_" + suffix):
+            self.field += "_" + suffix
         self.low, self.high = self.raw(where, low, scale), self.raw(where, high, scale)
         span = 1 << self.length
         least, most = (-span // 2, span // 2 - 1) if self.signed else (0, span - 1)

@@ -4,6 +4,8 @@ import sys
 import tempfile
 import unittest
 
+sys.dont_write_bytecode = True  # no cache beside the sources
+
 TOP = pathlib.Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(TOP / "rt" / "can"))
 import dbc_codegen  # noqa: E402
