@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STACK_MARGIN_BYTES (64 * 1024)
+#define STACK_MARGIN_BYTES ((size_t)64 * 1024)
 
 static int last_allowed_cpu(void) {
     cpu_set_t allowed;
