@@ -113,7 +113,7 @@ static void bound_gun(struct step *st, struct power *power) {
     const struct config_connector *connector = slot_connector(st, gun);
     const bool checking = st->view[gun].stage == HLC_STAGE_CABLE_CHECK;
     power->bound_mv =
-        min_i32(checking ? interlock_gun_cable_check_mv(st, gun) : gun_negotiated_mv(st, gun),
+        min_i32(checking ? interlock_gun_cable_check_mv(st, gun) : st->view[gun].negotiated_mv,
                 connector->max_voltage_mv);
     power->budget_ma = stage_ma(st, gun);
     keep_lowest(&power->budget_ma, stop_ma(st, gun));
@@ -130,7 +130,7 @@ static void bound_idle(struct step *st, uint32_t slot) {
     const struct config_connector *connector = slot_connector(st, slot);
     int32_t bound_mv = SET_MV_MAX;
     if (connector != NULL) {
-        const int32_t negotiated_mv = gun_negotiated_mv(st, slot);
+        const int32_t negotiated_mv = st->view[slot].negotiated_mv;
         bound_mv = negotiated_mv != 0 ? min_i32(negotiated_mv, connector->max_voltage_mv)
                                       : connector->max_voltage_mv;
     }

@@ -72,10 +72,6 @@ bool contactor_sure(const struct interlock_state *s, const struct config *config
                                            stale_us(config, slot, kind));
 }
 
-bool contactor_confirmed_open(const struct step *st, uint32_t slot, unsigned kind) {
-    return (st->view[slot].may & KIND_BIT(kind)) == 0;
-}
-
 static void count_up(uint8_t *count) {
     if (*count < EVIDENCE) {
         ++*count;
@@ -182,55 +178,43 @@ static void judge(struct step *st, uint32_t slot, unsigned kind, struct contacto
     }
 }
 
-static unsigned kinds_of(const struct step *st, uint32_t slot) {
-    return CONTACTOR_MN0 + st->config->slot[slot].module_count;
-}
-
-void contactor_judge_slot(struct step *st, uint32_t slot) {
-    struct interlock_slot *own = &st->s->slot[slot];
-    const unsigned kinds = kinds_of(st, slot);
-    for (unsigned kind = 0; kind < kinds; ++kind) {
-        struct contactor_book *book = &own->contactor[kind];
-        if (!book->fitted) {
-            continue;
-        }
-        const struct image_contactor *feedback = contactor_image(st->config, st->image, slot, kind);
-        if (feedback->at_us != 0 && feedback->at_us != book->seen_us) {
-            judge(st, slot, kind, book, feedback);
+static void look(struct step *st, uint32_t slot, unsigned kind, int64_t open_us) {
+    struct slot_view *view = &st->view[slot];
+    struct contactor_book *book = &st->s->slot[slot].contactor[kind];
+    const bool own_bus = on_module_bus(&st->config->slot[slot], kind);
+    const int64_t limit_us = own_bus ? st->relay_stale_us : st->contactor_stale_us;
+    const struct image_contactor *feedback =
+        own_bus ? &st->image->slot[slot].module[kind - CONTACTOR_MN0].relay
+                : &st->image->slot[slot].contactor[kind];
+    const uint16_t bit = KIND_BIT(kind);
+    if (feedback->at_us != 0 && feedback->at_us != book->seen_us) {
+        judge(st, slot, kind, book, feedback);
+    }
+    view->fitted |= bit;
+    const bool stray = is_stray(book, feedback, st->now_us, open_us);
+    if (stray) {
+        view->stray |= bit;
+    }
+    /* Silence alone does not make a contactor that was told to open, and confirmed it, a conductor that stops its
+     * neighbours (S16); for everything that closes it does (may). */
+    if (stray || book->command || !book->confirmed || st->now_us - book->changed_us < open_us) {
+        view->hold |= bit;
+    }
+    if (may_conduct(book, feedback, st->now_us, limit_us, open_us)) {
+        view->may |= bit;
+        if (surely_conducts(book, feedback, st->now_us, limit_us)) {
+            view->sure |= bit;
         }
     }
 }
 
-void contactor_look_slot(struct step *st, uint32_t slot) {
-    struct slot_view *view = &st->view[slot];
-    const struct config_slot *config = &st->config->slot[slot];
+void contactor_look(struct step *st, uint32_t slot) {
     const struct interlock_slot *own = &st->s->slot[slot];
     const int64_t open_us = (int64_t)st->config->interlock.t_open_ms * 1000;
-    const unsigned kinds = kinds_of(st, slot);
+    const unsigned kinds = CONTACTOR_MN0 + st->config->slot[slot].module_count;
     for (unsigned kind = 0; kind < kinds; ++kind) {
-        const struct contactor_book *book = &own->contactor[kind];
-        if (!book->fitted) {
-            continue;
-        }
-        const struct image_contactor *feedback = contactor_image(st->config, st->image, slot, kind);
-        const int64_t limit_us =
-            on_module_bus(config, kind) ? st->relay_stale_us : st->contactor_stale_us;
-        const uint16_t bit = KIND_BIT(kind);
-        view->fitted |= bit;
-        const bool stray = is_stray(book, feedback, st->now_us, open_us);
-        if (stray) {
-            view->stray |= bit;
-        }
-        /* Silence alone does not make a contactor that was told to open, and confirmed it, a conductor that stops its
-         * neighbours (S16); for everything that closes it does (may). */
-        if (stray || book->command || !book->confirmed || st->now_us - book->changed_us < open_us) {
-            view->hold |= bit;
-        }
-        if (may_conduct(book, feedback, st->now_us, limit_us, open_us)) {
-            view->may |= bit;
-        }
-        if (surely_conducts(book, feedback, st->now_us, limit_us)) {
-            view->sure |= bit;
+        if (own->contactor[kind].fitted) {
+            look(st, slot, kind, open_us);
         }
     }
 }
@@ -245,7 +229,7 @@ static int64_t load_ma(const struct step *st, uint32_t slot, unsigned kind) {
                    ? abs_i32(current->value)
                    : st->s->slot[slot].module[kind - CONTACTOR_MN0].committed_ma;
     }
-    return gun_current(st, slot, &load) ? load : gun_set_sum_ma(st, slot);
+    return gun_current(st, slot, &load) ? load : st->view[slot].set_sum_ma;
 }
 
 static int32_t across_mv(const struct step *st, uint32_t slot, unsigned kind) {
@@ -256,12 +240,9 @@ static int32_t across_mv(const struct step *st, uint32_t slot, unsigned kind) {
                : difference_mv(image->gun_mv.value, bus_mv);
 }
 
-void contactor_command(struct step *st, uint32_t slot, unsigned kind, bool closed) {
+void contactor_change(struct step *st, uint32_t slot, unsigned kind, bool closed) {
     struct interlock_slot *own = &st->s->slot[slot];
     struct contactor_book *book = &own->contactor[kind];
-    if (book->command == closed) {
-        return;
-    }
     if (own->stop != STOP_CLASS_EMERGENCY &&
         load_ma(st, slot, kind) > st->config->interlock.i_open_ma) {
         ++book->loaded_operations;

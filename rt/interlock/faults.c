@@ -120,7 +120,7 @@ static uint64_t plc_faults(struct step *st, uint32_t slot) {
     const struct image_slot *image = &st->image->slot[slot];
     const bool lost = !is_fresh(st, &image->contactor_status, st->config->interlock.t_plc_ms);
     const bool estop =
-        (st->s->zone_estop & (zone_bit(st, slot) | 1)) != 0 || estop_pressed(st, slot);
+        (st->s->zone_estop & (zone_bit(st, slot) | 1)) != 0 || st->s->slot[slot].estop_pressed;
     return bit_if(lost, FAULT_PLC_LOST) | bit_if(estop, FAULT_ESTOP) | reason_faults(st, slot) |
            bit_if(!is_set(st, &image->safety_ok, STALE_SWITCHES_MS), FAULT_SAFETY_CHAIN) |
            bit_if(is_set(st, &image->earth_fault, STALE_SWITCHES_MS), FAULT_EARTH_FAULT) |

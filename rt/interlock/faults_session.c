@@ -2,23 +2,34 @@
  * the cable check (G2), connector temperature (S11), meter and targets (S7), weld by voltage (G7). */
 #include "rt/interlock/interlock_private.h"
 
-/* A fault that only a closed GC makes one stays until that GC is confirmed open: its way down is walked to the end. */
-static uint64_t while_closed(const struct step *st, uint32_t slot, bool cause,
-                             enum fault_code code) {
-    const struct interlock_slot *own = &st->s->slot[slot];
-    const bool began = cause && gun_commanded(st, slot);
-    const bool goes_on =
-        (own->faults & FAULT_BIT(code)) != 0 && !contactor_confirmed_open(st, slot, CONTACTOR_GC);
-    return began || goes_on ? FAULT_BIT(code) : 0;
+#define WHILE_CLOSED                                                                               \
+    (FAULT_BIT(FAULT_CP_LOST) | FAULT_BIT(FAULT_LOCK) | FAULT_BIT(FAULT_OVERVOLTAGE) |             \
+     FAULT_BIT(FAULT_OVERVOLTAGE_EMERGENCY) | FAULT_BIT(FAULT_OVERCURRENT) |                       \
+     FAULT_BIT(FAULT_CABLE_SHORT) | FAULT_BIT(FAULT_EV_TARGETS_STALE))
+
+/* Faults that only a closed GC makes some begin while it is commanded, and stay until it is confirmed open: the way down
+ * is walked to the end. */
+static uint64_t while_closed(const struct step *st, uint32_t slot, uint64_t causes) {
+    uint64_t found = causes;
+    if (!gun_commanded(st, slot)) {
+        found &= ~WHILE_CLOSED;
+    }
+    if (!contactor_confirmed_open(st, slot, CONTACTOR_GC)) {
+        found |= st->s->slot[slot].faults & WHILE_CLOSED;
+    }
+    return found;
+}
+
+static uint64_t bit_if(bool condition, enum fault_code code) {
+    return condition ? FAULT_BIT(code) : 0;
 }
 
 static uint64_t pilot_faults(const struct step *st, uint32_t slot) {
     const struct slot_view *view = &st->view[slot];
     const bool needs_lock = slot_connector(st, slot)->require_lock;
     const bool unlocked = needs_lock && !is_set(st, &st->image->slot[slot].lock, STALE_STAGE_MS);
-    return (view->cp_fresh ? 0 : FAULT_BIT(FAULT_CP_STALE)) |
-           while_closed(st, slot, view->cp_fresh && !view->cp_ready, FAULT_CP_LOST) |
-           while_closed(st, slot, unlocked, FAULT_LOCK);
+    return bit_if(!view->cp_fresh, FAULT_CP_STALE) |
+           bit_if(view->cp_fresh && !view->cp_ready, FAULT_CP_LOST) | bit_if(unlocked, FAULT_LOCK);
 }
 
 /* S10. Until the bus has come down from the cable check's voltage that voltage is the maximum; an unknown maximum gives
@@ -26,7 +37,7 @@ static uint64_t pilot_faults(const struct step *st, uint32_t slot) {
 static uint64_t voltage_faults(struct step *st, uint32_t slot) {
     struct interlock_slot *own = &st->s->slot[slot];
     const struct slot_view *view = &st->view[slot];
-    const int32_t negotiated_mv = gun_negotiated_mv(st, slot);
+    const int32_t negotiated_mv = st->view[slot].negotiated_mv;
     const bool watched = negotiated_mv != 0 && gun_commanded(st, slot);
     int64_t maximum_mv = (int64_t)negotiated_mv + OVERVOLTAGE_MARGIN_MV;
     if (view->stage <= HLC_STAGE_PRECHARGE) {
@@ -45,14 +56,13 @@ static uint64_t voltage_faults(struct step *st, uint32_t slot) {
                        T_OVERVOLTAGE_MS);
     const bool lasting =
         above && st->now_us - own->overvoltage_since_us >= (int64_t)T_OVERVOLTAGE_LAST_MS * 1000;
-    return while_closed(st, slot, above, FAULT_OVERVOLTAGE) |
-           while_closed(st, slot, peak || lasting, FAULT_OVERVOLTAGE_EMERGENCY);
+    return bit_if(above, FAULT_OVERVOLTAGE) | bit_if(peak || lasting, FAULT_OVERVOLTAGE_EMERGENCY);
 }
 
 /* The largest current commanded within the last one to two seconds: modules and meter lag behind. */
 static int32_t commanded_peak_ma(struct step *st, uint32_t slot) {
     struct interlock_slot *own = &st->s->slot[slot];
-    const int64_t sum_ma = gun_set_sum_ma(st, slot);
+    const int64_t sum_ma = st->view[slot].set_sum_ma;
     if (st->now_us - own->peak_us >= 1000000) {
         own->peak_ma[1] = own->peak_ma[0];
         own->peak_ma[0] = 0;
@@ -69,23 +79,25 @@ static uint64_t current_faults(struct step *st, uint32_t slot) {
     const struct slot_view *view = &st->view[slot];
     const struct config_interlock *limit = &st->config->interlock;
     const int64_t peak_ma = commanded_peak_ma(st, slot);
+    if (!gun_commanded(st, slot)) {
+        own->overcurrent_since_us = 0;
+        own->short_since_us = 0;
+        return 0;
+    }
     const int64_t margin_ma = peak_ma / 20 > limit->i_open_ma ? peak_ma / 20 : limit->i_open_ma;
-    const bool closed = gun_commanded(st, slot);
     int32_t current_ma = 0;
     const bool known = gun_current(st, slot, &current_ma);
-    const bool over = interlock_held(&own->overcurrent_since_us,
-                                     closed && known && current_ma > peak_ma + margin_ma,
-                                     st->now_us, T_OVERCURRENT_MS);
+    const bool over =
+        interlock_held(&own->overcurrent_since_us, known && current_ma > peak_ma + margin_ma,
+                       st->now_us, T_OVERCURRENT_MS);
     /* A short: in the cable check no vehicle is connected, yet current flows, or flows without raising the voltage. */
     const bool flows = current_ma > limit->i_open_ma;
     const bool sinks =
         current_ma >= limit->i_cc_ma / 2 && view->bus_known && view->bus_mv < limit->v_safe_mv;
-    const bool shorted =
-        interlock_held(&own->short_since_us,
-                       closed && known && view->stage == HLC_STAGE_CABLE_CHECK && (flows || sinks),
-                       st->now_us, T_SHORT_MS);
-    return while_closed(st, slot, over, FAULT_OVERCURRENT) |
-           while_closed(st, slot, shorted, FAULT_CABLE_SHORT);
+    const bool shorted = interlock_held(
+        &own->short_since_us, known && view->stage == HLC_STAGE_CABLE_CHECK && (flows || sinks),
+        st->now_us, T_SHORT_MS);
+    return bit_if(over, FAULT_OVERCURRENT) | bit_if(shorted, FAULT_CABLE_SHORT);
 }
 
 static bool pin_known(const struct step *st, const struct sample *pin) {
@@ -128,16 +140,15 @@ static uint64_t temperature_faults(struct step *st, uint32_t slot) {
         !pin_known(st, &image->pin_plus_ddegc) || !pin_known(st, &image->pin_minus_ddegc);
     const bool broken = interlock_held(&own->temperature_fallback_since_us, own->sensor_broken,
                                        st->now_us, limit->t_sensor_stop_ms);
-    return (hot ? FAULT_BIT(FAULT_TEMPERATURE) : 0) |
-           (broken ? FAULT_BIT(FAULT_TEMPERATURE_SENSOR) : 0);
+    return bit_if(hot, FAULT_TEMPERATURE) | bit_if(broken, FAULT_TEMPERATURE_SENSOR);
 }
 
 static uint64_t data_faults(const struct step *st, uint32_t slot) {
     const struct image_slot *image = &st->image->slot[slot];
     const bool targets_lost = st->view[slot].stage == HLC_STAGE_CURRENT_DEMAND &&
                               !is_fresh(st, &image->ev_target_ma, LOST_TARGETS_MS);
-    return (is_fresh(st, &image->meter, LOST_METER_MS) ? 0 : FAULT_BIT(FAULT_METER_STALE)) |
-           while_closed(st, slot, targets_lost, FAULT_EV_TARGETS_STALE);
+    return bit_if(!is_fresh(st, &image->meter, LOST_METER_MS), FAULT_METER_STALE) |
+           bit_if(targets_lost, FAULT_EV_TARGETS_STALE);
 }
 
 /* G7: GC is told to be open and the bus is up, yet the gun's side follows it. Looked at in the weld check only; the
@@ -163,6 +174,8 @@ uint64_t faults_session(struct step *st, uint32_t slot) {
         return 0;
     }
     weld_by_voltage(st, slot);
-    return pilot_faults(st, slot) | voltage_faults(st, slot) | current_faults(st, slot) |
-           temperature_faults(st, slot) | data_faults(st, slot) | insulation_faults(st, slot);
+    const uint64_t causes = pilot_faults(st, slot) | voltage_faults(st, slot) |
+                            current_faults(st, slot) | temperature_faults(st, slot) |
+                            data_faults(st, slot);
+    return while_closed(st, slot, causes) | insulation_faults(st, slot);
 }

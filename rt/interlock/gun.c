@@ -21,6 +21,14 @@ static void look_pilot(struct step *st, uint32_t slot) {
     }
 }
 
+/* The vehicle's maximum as negotiated in this session: it stays in force although the frame repeats only slowly. */
+static int32_t negotiated_mv(const struct step *st, uint32_t slot) {
+    const struct sample *maximum = &st->image->slot[slot].ev_max_mv;
+    const int64_t plugged_us = st->s->slot[slot].plugged_since_us;
+    const bool known = plugged_us != 0 && maximum->valid && maximum->at_us >= plugged_us;
+    return known && maximum->value > 0 ? maximum->value : 0;
+}
+
 void interlock_gun_look(struct step *st, uint32_t slot) {
     struct slot_view *view = &st->view[slot];
     const struct image_slot *image = &st->image->slot[slot];
@@ -35,6 +43,7 @@ void interlock_gun_look(struct step *st, uint32_t slot) {
         view->stage = (enum hlc_stage)image->hlc_stage.value;
     }
     look_pilot(st, slot);
+    view->negotiated_mv = negotiated_mv(st, slot);
     view->serving = is_served(view->stage);
     const uint16_t gc = KIND_BIT(CONTACTOR_GC);
     const bool energised = view->gun_mv > st->config->interlock.v_safe_mv;
@@ -60,7 +69,7 @@ static bool both_equal(const struct step *st, uint32_t slot) {
     const struct slot_view *view = &st->view[slot];
     return view->bus_known && view->gun_known &&
            difference_mv(view->bus_mv, view->gun_mv) <= st->config->interlock.dv_gc_mv &&
-           gun_set_sum_ma(st, slot) <= st->config->interlock.i_cc_ma;
+           st->view[slot].set_sum_ma <= st->config->interlock.i_cc_ma;
 }
 
 /* The rule that forbids closing, RULE_NONE when it may. */
@@ -98,7 +107,7 @@ static bool unloaded(const struct step *st, uint32_t slot) {
     const int32_t open_ma = st->config->interlock.i_open_ma;
     int32_t current_ma = 0;
     return gun_current(st, slot, &current_ma) && current_ma <= open_ma &&
-           gun_set_sum_ma(st, slot) <= open_ma;
+           st->view[slot].set_sum_ma <= open_ma;
 }
 
 /* The class of the way down that this gun is on: faults', sequencer's, or normal when GC is asked to open. A normal stop
@@ -126,7 +135,7 @@ static enum stop_class way_down(struct step *st, uint32_t slot) {
     const bool error = closed && class >= STOP_CLASS_ERROR;
     (void)interlock_held(&own->error_since_us, error, st->now_us, T_FORCE_MS);
     if ((began && own->normal_since_us != 0) || (error_began && error)) {
-        own->stop_from_ma = (int32_t)gun_set_sum_ma(st, slot);
+        own->stop_from_ma = (int32_t)st->view[slot].set_sum_ma;
     }
     return class;
 }

@@ -24,29 +24,10 @@ bool gun_current(const struct step *st, uint32_t slot, int32_t *current_ma) {
     return true;
 }
 
-int64_t gun_set_sum_ma(const struct step *st, uint32_t slot) {
-    int64_t sum_ma = 0;
-    const uint32_t modules = st->config->slot[slot].module_count;
-    for (uint32_t module = 0; module < modules; ++module) {
-        sum_ma += st->s->slot[slot].module[module].set_ma;
-    }
-    return sum_ma;
-}
-
-/* The vehicle's maximum as negotiated in this session: it stays in force although the frame repeats only slowly. */
-int32_t gun_negotiated_mv(const struct step *st, uint32_t slot) {
-    const struct sample *maximum = &st->image->slot[slot].ev_max_mv;
-    const int64_t plugged_us = st->s->slot[slot].plugged_since_us;
-    if (plugged_us == 0 || !maximum->valid || maximum->at_us < plugged_us || maximum->value < 0) {
-        return 0;
-    }
-    return maximum->value;
-}
-
 /* "Facts behind the numbers": EV maximum <= 500 V: min(500, EVmax + 50, EVSEmax); above: min(EVSEmax, 1.1 x EVmax). */
 int32_t interlock_gun_cable_check_mv(const struct step *st, uint32_t slot) {
     const struct config_connector *connector = slot_connector(st, slot);
-    const int64_t maximum_mv = gun_negotiated_mv(st, slot);
+    const int64_t maximum_mv = st->view[slot].negotiated_mv;
     if (maximum_mv == 0) {
         return 0;
     }

@@ -11,17 +11,6 @@ void interlock_note(struct step *st, enum rule_id rule, uint32_t slot, unsigned 
     }
 }
 
-bool interlock_held(int64_t *since_us, bool condition, int64_t now_us, int32_t ms) {
-    if (!condition) {
-        *since_us = 0;
-        return false;
-    }
-    if (*since_us == 0) {
-        *since_us = now_us;
-    }
-    return now_us - *since_us >= (int64_t)ms * 1000;
-}
-
 static bool is_fitted(const struct config *config, uint32_t slot, unsigned kind) {
     const struct config_slot *own = &config->slot[slot];
     /* one slot has no neighbour; a PLC with three relays has no ring contactor */
@@ -106,6 +95,7 @@ static void set_times(struct step *st) {
     const struct config *config = st->config;
     const bool sense = config->plc.contactor_frame == CONTACTOR_FRAME_GCMC;
     st->module_stale_ms = interlock_periods_ms(config, config->modules.poll_ms);
+    st->slow_stale_ms = interlock_periods_ms(config, config->modules.slow_ms);
     st->sense_stale_ms =
         sense ? interlock_periods_ms(config, PERIOD_SENSE_MS) : st->module_stale_ms;
     st->contactor_stale_us = (int64_t)interlock_periods_ms(config, PERIOD_SENSE_MS) * 1000;
@@ -117,16 +107,18 @@ int32_t interlock_capability_w(const struct config *config, const struct image *
                                uint32_t slot, uint32_t module, int64_t now_us) {
     assert(slot < config->slots && module < config->slot[slot].module_count);
     const struct sample *temperature = &image->slot[slot].module[module].temperature_ddegc;
-    return (int32_t)(module_capability_w(config, image, slot, module) *
-                     module_temperature_permille(config, temperature, now_us) / 1000);
+    const int32_t stale_ms = interlock_periods_ms(config, config->modules.slow_ms);
+    return (
+        int32_t)(module_capability_w(config, image, slot, module) *
+                 module_temperature_permille(&config->interlock, temperature, now_us, stale_ms) /
+                 1000);
 }
 
 static void gather(struct step *st) {
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         st->view[slot] = (struct slot_view){.stage = HLC_STAGE_NONE};
         st->out->slot[slot] = (struct output_slot){.gc = false};
-        contactor_judge_slot(st, slot);
-        contactor_look_slot(st, slot);
+        contactor_look(st, slot);
         interlock_gun_look(st, slot);
         limits_books(st, slot);
     }

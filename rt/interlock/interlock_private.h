@@ -50,6 +50,8 @@ struct slot_view {
     enum hlc_stage stage; /* NONE when not fresh */
     bool bus_known, gun_known;
     int32_t bus_mv, gun_mv;
+    int32_t negotiated_mv; /* the vehicle's maximum of this session, 0 unknown */
+    int64_t set_sum_ma;    /* current commanded by the last output */
 };
 
 /* What a step knows of one component, kept at its lowest slot. */
@@ -79,7 +81,7 @@ struct step {
     uint32_t slots;
     int64_t contactor_stale_us; /* of contactors that the PLC switches */
     int64_t relay_stale_us;     /* of contactors on the module bus */
-    int32_t sense_stale_ms, module_stale_ms;
+    int32_t sense_stale_ms, module_stale_ms, slow_stale_ms;
     bool plan_late;   /* S8: nothing closes, nothing rises */
     bool ring_closed; /* T2 broken */
     struct slot_view view[RM_SLOTS_MAX];
@@ -92,18 +94,14 @@ struct step {
 /* --- interlock.c */
 int32_t interlock_periods_ms(const struct config *config, int32_t period_ms); /* 2.5 of them */
 void interlock_note(struct step *st, enum rule_id rule, uint32_t slot, unsigned component);
-/* true once the condition has held for ms; *since_us is its timer, 0 while it does not hold */
-bool interlock_held(int64_t *since_us, bool condition, int64_t now_us, int32_t ms);
-
 /* --- contactor.c */
 void contactor_init(struct contactor_book *book, bool fitted, int64_t now_us);
 const struct image_contactor *contactor_image(const struct config *config,
                                               const struct image *image, uint32_t slot,
                                               unsigned kind);
-void contactor_judge_slot(struct step *st, uint32_t slot);
-void contactor_look_slot(struct step *st, uint32_t slot); /* fills fitted, may, hold, sure, stray */
-void contactor_command(struct step *st, uint32_t slot, unsigned kind, bool closed);
-bool contactor_confirmed_open(const struct step *st, uint32_t slot, unsigned kind);
+/* Judges what feedback is new, then fills fitted, may, hold, sure, stray of the slot's view. */
+void contactor_look(struct step *st, uint32_t slot);
+void contactor_change(struct step *st, uint32_t slot, unsigned kind, bool closed);
 
 /* --- topology.c */
 void topology_evaluate(struct step *st);
@@ -131,9 +129,7 @@ void gun_guard(struct step *st, uint32_t slot);
 void gun_lock(struct step *st, uint32_t slot);
 /* --- gun_values.c: what is known of a gun's current and voltage */
 bool gun_current(const struct step *st, uint32_t slot, int32_t *current_ma); /* false unknown */
-int64_t gun_set_sum_ma(const struct step *st, uint32_t slot);                /* last output */
-int32_t gun_negotiated_mv(const struct step *st, uint32_t slot);             /* 0 unknown */
-int32_t interlock_gun_cable_check_mv(const struct step *st, uint32_t slot);            /* 0 unknown */
+int32_t interlock_gun_cable_check_mv(const struct step *st, uint32_t slot);  /* 0 unknown */
 int32_t gun_overvoltage_mv(int32_t negotiated_mv);
 bool gun_power_ready(const struct step *st, uint32_t slot);
 
@@ -144,8 +140,9 @@ void insulation_guard(struct step *st);
 
 /* --- module.c */
 uint64_t module_faults(struct step *st, uint32_t slot);
-int32_t module_temperature_permille(const struct config *config, const struct sample *temperature,
-                                    int64_t now_us);
+int32_t module_temperature_permille(const struct config_interlock *limit,
+                                    const struct sample *temperature, int64_t now_us,
+                                    int32_t stale_ms);
 int64_t module_capability_w(const struct config *config, const struct image *image, uint32_t slot,
                             uint32_t module);
 void module_contactors(struct step *st, uint32_t slot);
@@ -180,6 +177,28 @@ static inline bool has_fault(const struct interlock_slot *slot, enum fault_code 
 
 static inline bool gun_commanded(const struct step *st, uint32_t slot) {
     return st->s->slot[slot].contactor[CONTACTOR_GC].command;
+}
+
+static inline bool contactor_confirmed_open(const struct step *st, uint32_t slot, unsigned kind) {
+    return (st->view[slot].may & KIND_BIT(kind)) == 0;
+}
+
+static inline void contactor_command(struct step *st, uint32_t slot, unsigned kind, bool closed) {
+    if (st->s->slot[slot].contactor[kind].command != closed) {
+        contactor_change(st, slot, kind, closed);
+    }
+}
+
+/* true once the condition has held for ms; *since_us is its timer, 0 while it does not hold */
+static inline bool interlock_held(int64_t *since_us, bool condition, int64_t now_us, int32_t ms) {
+    if (!condition) {
+        *since_us = 0;
+        return false;
+    }
+    if (*since_us == 0) {
+        *since_us = now_us;
+    }
+    return now_us - *since_us >= (int64_t)ms * 1000;
 }
 
 static inline int32_t min_i32(int32_t a, int32_t b) {

@@ -25,12 +25,14 @@ static bool is_off_books(const struct step *st, uint32_t slot, uint32_t module) 
 }
 
 void limits_books(struct step *st, uint32_t slot) {
+    int64_t *sum_ma = &st->view[slot].set_sum_ma;
     const uint32_t modules = st->config->slot[slot].module_count;
     for (uint32_t module = 0; module < modules; ++module) {
         const struct image_module *image = &st->image->slot[slot].module[module];
         struct interlock_module *own = &st->s->slot[slot].module[module];
         const struct sample *current = &image->current_ma;
         const int64_t commanded_uw = product_uw(own->set_mv, own->set_ma);
+        *sum_ma += own->set_ma;
         if (is_off_books(st, slot, module)) {
             own->committed_ma = own->set_ma;
             own->committed_uw = commanded_uw;
@@ -53,12 +55,10 @@ struct sums {
     int64_t silent_uw; /* of modules that are out of command */
     int64_t base_uw;   /* books after the reductions */
     int64_t raise_uw;  /* wished on top */
+    int64_t total_uw;  /* books if every wish is granted */
 };
 
-static int64_t low_uw(const struct step *st, uint32_t slot, uint32_t module) {
-    const struct request_module *out = &st->out->slot[slot].module[module];
-    const struct interlock_module *own = &st->s->slot[slot].module[module];
-    const int64_t wished_uw = product_uw(out->set_mv, out->set_ma);
+static int64_t low_uw(const struct interlock_module *own, int64_t wished_uw) {
     const int64_t last_uw = product_uw(own->set_mv, own->set_ma);
     return wished_uw < last_uw ? wished_uw : last_uw;
 }
@@ -67,10 +67,11 @@ static void add(const struct step *st, uint32_t slot, uint32_t module, struct su
     const struct request_module *out = &st->out->slot[slot].module[module];
     const struct interlock_module *own = &st->s->slot[slot].module[module];
     const int64_t wished_uw = product_uw(out->set_mv, out->set_ma);
-    const int64_t low = low_uw(st, slot, module);
+    const int64_t low = low_uw(own, wished_uw);
     sums->low_uw += low;
     sums->base_uw += larger(low, own->committed_uw);
     sums->raise_uw += wished_uw - low;
+    sums->total_uw += larger(wished_uw, own->committed_uw);
     if (own->fault == FAULT_MODULE_LOST) {
         sums->silent_uw += own->committed_uw;
     }
@@ -90,25 +91,22 @@ static int64_t fraction(int64_t part_uw, int64_t whole_uw) {
     return part_uw <= 0 ? 0 : part_uw / (whole_uw / FRACTION + 1);
 }
 
-static void cut(struct step *st, uint32_t slot, uint32_t module, int64_t allowed_uw,
-                enum rule_id rule) {
+/* Cuts one module to its part and returns what the books hold for it then. */
+static int64_t cut(struct step *st, uint32_t slot, uint32_t module, int64_t keep, int64_t raise) {
     struct request_module *out = &st->out->slot[slot].module[module];
-    if (product_uw(out->set_mv, out->set_ma) > allowed_uw) {
+    const struct interlock_module *own = &st->s->slot[slot].module[module];
+    const int64_t wished_uw = product_uw(out->set_mv, out->set_ma);
+    const int64_t low = low_uw(own, wished_uw);
+    const int64_t allowed_uw = low * keep / FRACTION + (wished_uw - low) * raise / FRACTION;
+    if (wished_uw > allowed_uw) {
         out->set_ma = (int32_t)(allowed_uw / out->set_mv);
-        interlock_note(st, rule, slot, CONTACTORS_PER_SLOT + module);
+        interlock_note(st, keep < FRACTION ? RULE_S12 : RULE_S13, slot,
+                       CONTACTORS_PER_SLOT + module);
     }
+    return larger(product_uw(out->set_mv, out->set_ma), own->committed_uw);
 }
 
-static void publish(struct step *st) {
-    int64_t total_uw = 0;
-    for (uint32_t slot = 0; slot < st->slots; ++slot) {
-        const uint32_t modules = st->config->slot[slot].module_count;
-        for (uint32_t module = 0; module < modules; ++module) {
-            const struct request_module *out = &st->out->slot[slot].module[module];
-            const int64_t commanded_uw = product_uw(out->set_mv, out->set_ma);
-            total_uw += larger(commanded_uw, st->s->slot[slot].module[module].committed_uw);
-        }
-    }
+static void publish(struct step *st, int64_t total_uw) {
     const int64_t uw_per_w = (int64_t)1000 * st->config->modules.efficiency_permille;
     st->s->committed_w = (total_uw + uw_per_w - 1) / uw_per_w;
 }
@@ -125,18 +123,15 @@ void limits_apply(struct step *st) {
     const int64_t keep = fraction(limit - sums.silent_uw, sums.low_uw);
     const int64_t raise = keep < FRACTION ? 0 : fraction(limit - sums.base_uw, sums.raise_uw);
     if (keep == FRACTION && raise == FRACTION) {
-        publish(st);
+        publish(st, sums.total_uw);
         return;
     }
-    const enum rule_id rule = keep < FRACTION ? RULE_S12 : RULE_S13;
+    int64_t total_uw = 0;
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         const uint32_t modules = st->config->slot[slot].module_count;
         for (uint32_t module = 0; module < modules; ++module) {
-            const struct request_module *out = &st->out->slot[slot].module[module];
-            const int64_t low = low_uw(st, slot, module);
-            const int64_t wished = product_uw(out->set_mv, out->set_ma) - low;
-            cut(st, slot, module, low * keep / FRACTION + wished * raise / FRACTION, rule);
+            total_uw += cut(st, slot, module, keep, raise);
         }
     }
-    publish(st);
+    publish(st, total_uw);
 }

@@ -156,10 +156,10 @@ static bool has_purpose(const struct step *st, uint32_t slot) {
     return false; /* an untrusted value beyond the enum */
 }
 
-int32_t module_temperature_permille(const struct config *config, const struct sample *temperature,
-                                    int64_t now_us) {
-    const struct config_interlock *limit = &config->interlock;
-    if (!sample_fresh(temperature, now_us, interlock_periods_ms(config, config->modules.slow_ms))) {
+int32_t module_temperature_permille(const struct config_interlock *limit,
+                                    const struct sample *temperature, int64_t now_us,
+                                    int32_t stale_ms) {
+    if (!sample_fresh(temperature, now_us, stale_ms)) {
         return UNKNOWN_TEMPERATURE_PERMILLE;
     }
     if (temperature->value >= limit->module_stop_ddegc) {
@@ -185,8 +185,8 @@ int64_t module_capability_w(const struct config *config, const struct image *ima
 static int32_t capability_ma(const struct step *st, uint32_t slot, uint32_t module,
                              int32_t set_mv) {
     const struct image_module *image = &st->image->slot[slot].module[module];
-    const int64_t permille =
-        module_temperature_permille(st->config, &image->temperature_ddegc, st->now_us);
+    const int64_t permille = module_temperature_permille(
+        &st->config->interlock, &image->temperature_ddegc, st->now_us, st->slow_stale_ms);
     const int64_t power_w = module_capability_w(st->config, st->image, slot, module);
     int64_t current_ma = st->config->slot[slot].module[module].max_current_ma;
     if (image->capability_ma.valid && image->capability_ma.value < current_ma) {
@@ -194,8 +194,9 @@ static int32_t capability_ma(const struct step *st, uint32_t slot, uint32_t modu
     }
     const bool measured = is_fresh(st, &image->voltage_mv, st->module_stale_ms);
     const int64_t voltage_mv = measured ? image->voltage_mv.value : set_mv;
-    if (voltage_mv > 0 && power_w * 1000 * permille / voltage_mv < current_ma) {
-        current_ma = power_w * 1000 * permille / voltage_mv;
+    const int64_t power_uw = power_w * 1000 * permille;
+    if (voltage_mv > 0 && power_uw < current_ma * voltage_mv) {
+        current_ma = power_uw / voltage_mv;
     }
     return permille == 0 ? 0 : (int32_t)current_ma;
 }

@@ -13,6 +13,7 @@ static bool edge(const struct slot_view *view, uint16_t conducting) {
 /* Labels every slot with the lowest slot of its component. joined[i]: slot i and its clockwise neighbour are one. A run
  * that goes on over the last edge belongs to slot 0. */
 static void label(const bool *joined, uint32_t slots, uint16_t *component) {
+    assert(slots >= 1);
     uint32_t tail = slots; /* first slot of the run that joins slot 0 from behind */
     while (tail > 0 && joined[tail - 1]) {
         --tail;

@@ -1,0 +1,63 @@
+/* A small well-behaved plant for tests of the interlocks: contactors follow their commands, modules their setpoints,
+ * every source speaks in every tick. Tests bend single things. Times and values are set by hand, never by the code
+ * under test. */
+#ifndef RINGMAIN_TESTS_INTERLOCK_HUB_H
+#define RINGMAIN_TESTS_INTERLOCK_HUB_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "rt/interlock/interlock.h"
+#include "rt/interlock/rules.h"
+
+#define SECOND    INT64_C(1000000)
+#define BIT(code) (UINT64_C(1) << FAULT_##code)
+
+enum follow { FOLLOW = 0, STAYS_OPEN, STAYS_CLOSED, POLES_DIFFER, READS_INVALID };
+
+struct hub {
+    struct config config;
+    struct image image;
+    struct interlock_state state;
+    struct interlock_in in;
+    struct request request;
+    struct output out;
+    int64_t now_us;
+    enum follow contactor[RM_SLOTS_MAX][CONTACTORS_PER_SLOT];
+    bool silent[RM_SLOTS_MAX]; /* PLC */
+    bool module_silent[RM_SLOTS_MAX][RM_MODULES_PER_SLOT_MAX];
+    bool own_gun_ma[RM_SLOTS_MAX];    /* gun_ma is set by the test, not from the modules */
+    bool own_module_ma[RM_SLOTS_MAX]; /* likewise the modules' current */
+    bool own_module_mv[RM_SLOTS_MAX]; /* likewise their voltage; else that of the bus */
+};
+
+/* A ring of slots (BC fitted where asked), everything healthy, nobody plugged in; not stepped yet. */
+struct hub *hub_new(uint32_t slots, uint32_t modules, bool bc);
+void hub_free(struct hub *hub);
+/* hub_new and the boot hold run through. */
+struct hub *hub_ready(uint32_t slots, uint32_t modules);
+
+void hub_refresh(struct hub *hub);          /* every source speaks now */
+void hub_step(struct hub *hub);             /* no time passes */
+void hub_tick(struct hub *hub, int64_t us); /* time passes, sources speak, one step */
+void hub_run(struct hub *hub, int64_t ms);  /* in ticks of 5 ms */
+
+void hub_set(struct hub *hub, struct sample *sample, int32_t value);
+void hub_voltage(struct hub *hub, uint32_t slot, int32_t bus_mv, int32_t gun_mv);
+/* A vehicle with its maximum, locked, control pilot C, at the given stage. */
+void hub_vehicle(struct hub *hub, uint32_t slot, int32_t max_mv, enum hlc_stage stage);
+void hub_stage(struct hub *hub, uint32_t slot, enum hlc_stage stage);
+/* GC closed for the cable check, MN closed, insulation passed. Bus at 0 V. */
+void hub_cable_check(struct hub *hub, uint32_t slot, int32_t max_mv);
+/* The whole way to charging at mv with ma per module. */
+void hub_charging(struct hub *hub, uint32_t slot, int32_t mv, int32_t ma);
+void hub_ask(struct hub *hub, uint32_t slot, int32_t mv, int32_t ma); /* all modules of the slot */
+
+bool hub_noted(const struct hub *hub, enum rule_id rule, uint32_t slot);
+int64_t hub_sum_ma(const struct hub *hub, uint32_t slot);
+
+#endif
