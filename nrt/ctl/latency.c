@@ -1,12 +1,9 @@
-/* ringmainctl latency: the histograms and counters of the diagnostics region. */
+#include "nrt/ctl/latency.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "nrt/api/json_writer.h"
-#include "nrt/ctl/ctl.h"
-#include "nrt/ctl/latency.h"
 
 static const char *const KEY[DIAG_HISTOGRAM_COUNT] = {
     [DIAG_HISTOGRAM_GUARD_WAKE] = "guard_wake",     [DIAG_HISTOGRAM_GUARD_STEP] = "guard_step",
@@ -173,7 +170,7 @@ static void print_histogram(FILE *out, const struct diag_histogram *h, const cha
     }
 }
 
-static void print_text(FILE *out, const struct diag *d) {
+void latency_print(FILE *out, const struct diag *d) {
     print_table(out, d);
     fprintf(out,
             "\nplanner cycles %" PRIu64 ", overruns %" PRIu64 "; guard ticks late %" PRIu64
@@ -192,25 +189,4 @@ static void print_text(FILE *out, const struct diag *d) {
                     error.text);
         }
     }
-}
-
-enum ctl_exit ctl_latency(const struct ctl *ctl) {
-    struct shm_peer peer;
-    enum ctl_exit code = ctl_attach(ctl, &peer);
-    if (code != CTL_OK) {
-        return code;
-    }
-    const struct diag *d = shm_diag(&peer);
-    if (ctl->options.json) {
-        static char text[64 * 1024];
-        struct json_writer w;
-        json_init(&w, text, sizeof text);
-        latency_json(&w, d, peer.boot_id);
-        json_raw(&w, "\n");
-        fwrite(w.text, 1, w.length, stdout);
-    } else {
-        print_text(stdout, d);
-    }
-    shm_detach(&peer);
-    return CTL_OK;
 }

@@ -1,4 +1,4 @@
-/* ringmainctl status */
+/* ringmainctl status and latency */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 
 #include "nrt/api/status_json.h"
 #include "nrt/ctl/gather.h"
+#include "nrt/ctl/latency.h"
 
 static enum ctl_exit print_json(struct gather *g) {
     size_t size = STATUS_JSON_SIZE(RM_SLOTS_MAX);
@@ -74,4 +75,25 @@ enum ctl_exit ctl_status(const struct ctl *ctl) {
     }
     gather_close(&g);
     return code;
+}
+
+enum ctl_exit ctl_latency(const struct ctl *ctl) {
+    struct shm_peer peer;
+    enum ctl_exit code = ctl_attach(ctl, &peer);
+    if (code != CTL_OK) {
+        return code;
+    }
+    const struct diag *d = shm_diag(&peer);
+    if (ctl->options.json) {
+        static char text[64 * 1024];
+        struct json_writer w;
+        json_init(&w, text, sizeof text);
+        latency_json(&w, d, peer.boot_id);
+        json_raw(&w, "\n");
+        fwrite(w.text, 1, w.length, stdout);
+    } else {
+        latency_print(stdout, d);
+    }
+    shm_detach(&peer);
+    return CTL_OK;
 }
