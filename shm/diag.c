@@ -28,7 +28,7 @@ static void set_ns(_Atomic int64_t *value, int64_t to) {
 }
 
 void diag_reset(struct diag *d, int64_t guard_threshold_ns, int64_t planner_threshold_ns) {
-    for (size_t i = 0; i < 2 * DIAG_COUNTERS_MAX; i++) {
+    for (size_t i = 0; i < DIAG_COUNTERS_ALL; i++) {
         set(&d->counter[i], 0);
     }
     for (size_t i = 0; i < DIAG_THREAD_COUNT; i++) {
@@ -53,17 +53,17 @@ void diag_reset(struct diag *d, int64_t guard_threshold_ns, int64_t planner_thre
 }
 
 void diag_add(struct diag *d, enum diag_counter counter, uint64_t n) {
-    assert((unsigned)counter < 2 * DIAG_COUNTERS_MAX);
+    assert((unsigned)counter < DIAG_COUNTERS_ALL);
     set(&d->counter[counter], get(&d->counter[counter]) + n);
 }
 
 void diag_set(struct diag *d, enum diag_counter counter, uint64_t value) {
-    assert((unsigned)counter < 2 * DIAG_COUNTERS_MAX);
+    assert((unsigned)counter < DIAG_COUNTERS_ALL);
     set(&d->counter[counter], value);
 }
 
 uint64_t diag_get(const struct diag *d, enum diag_counter counter) {
-    assert((unsigned)counter < 2 * DIAG_COUNTERS_MAX);
+    assert((unsigned)counter < DIAG_COUNTERS_ALL);
     return get(&d->counter[counter]);
 }
 
@@ -185,12 +185,12 @@ bool diag_error_read(const struct diag *d, unsigned slot, struct diag_error_copy
 }
 
 const char *diag_counter_name(unsigned counter) {
-    static const char *const names[2 * DIAG_COUNTERS_MAX] = {
+    static const char *const names[DIAG_COUNTERS_ALL] = {
 #define COUNTER(name, words) [DIAG_##name] = (words),
         DIAG_GUARD_COUNTERS(COUNTER) DIAG_PLANNER_COUNTERS(COUNTER)
 #undef COUNTER
     };
-    return counter < 2 * DIAG_COUNTERS_MAX && names[counter] != NULL ? names[counter] : "?";
+    return counter < DIAG_COUNTERS_ALL && names[counter] != NULL ? names[counter] : "?";
 }
 
 const char *diag_histogram_name(unsigned kind) {

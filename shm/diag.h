@@ -46,6 +46,7 @@
 /* clang-format on */
 
 #define DIAG_COUNTERS_MAX 48
+#define DIAG_COUNTERS_ALL 96 /* both groups */
 
 enum diag_counter {
 #define COUNTER(name, words) DIAG_##name,
@@ -56,7 +57,7 @@ enum diag_counter {
 #undef COUNTER
 };
 static_assert(DIAG_GUARD_COUNTER_COUNT <= DIAG_COUNTERS_MAX &&
-                  DIAG_PLANNER_COUNTER_END <= 2 * DIAG_COUNTERS_MAX,
+                  DIAG_PLANNER_COUNTER_END <= DIAG_COUNTERS_ALL,
               "counters outgrew their places");
 
 enum diag_thread { DIAG_THREAD_GUARD = 0, DIAG_THREAD_PLANNER, DIAG_THREAD_COUNT };
@@ -101,7 +102,7 @@ struct diag_error {
 };
 
 struct diag {
-    _Atomic uint64_t counter[2 * DIAG_COUNTERS_MAX]; /* enum diag_counter */
+    _Atomic uint64_t counter[DIAG_COUNTERS_ALL]; /* enum diag_counter */
     struct diag_duty duty[DIAG_THREAD_COUNT];
     struct diag_histogram histogram[DIAG_HISTOGRAM_COUNT];
     struct diag_error error[DIAG_ERRORS_MAX];

@@ -38,10 +38,12 @@ enum pin_number {
 #define TERM(number, value)                                                                        \
     (((uint64_t)(number) + 1) * UINT64_C(0x9e3779b97f4a7c15) +                                     \
      ((uint64_t)(value) + 1) * UINT64_C(0xd6e8feb86659fd93))
-#define MIX(term)                     (((term) ^ ((term) >> 31)) * UINT64_C(0xbf58476d1ce4e5b9))
+#define MIX(term) (((term) ^ ((term) >> 31)) * UINT64_C(0xbf58476d1ce4e5b9))
+/* NOLINTBEGIN(bugprone-macro-parentheses): each is one summand of the sum below */
 #define HASH_PIN(type, field, offset) +MIX(TERM(PIN_##type##_##field, offsetof(struct type, field)))
 #define HASH_SIZE(type, bytes)        +MIX(TERM(PIN_SIZE_##type, sizeof(struct type)))
 #define HASH_ENUM(number, count)      +MIX(TERM(PIN_ENUMS + (number), count))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 const uint64_t shm_layout_hash =
     UINT64_C(0) LAYOUT_PINS(HASH_PIN, HASH_SIZE) LAYOUT_PINS_SLOTS(HASH_PIN, HASH_SIZE)

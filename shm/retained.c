@@ -10,7 +10,8 @@ static size_t copy_capacity(size_t capacity) {
 }
 
 static const struct snapshot *copy_of(const void *shared, size_t capacity, unsigned i) {
-    return (const struct snapshot *)((const unsigned char *)shared + i * RETAINED_COPY(capacity));
+    const unsigned char *copy = (const unsigned char *)shared + i * RETAINED_COPY(capacity);
+    return (const struct snapshot *)(const void *)copy;
 }
 
 static uint64_t generation_of(const void *shared, size_t capacity, unsigned i) {
@@ -87,9 +88,9 @@ void retained_attach(struct retained_writer *w, void *shared, size_t capacity, u
     *w = (struct retained_writer){.tag = tag};
     uint64_t generation[2];
     for (unsigned i = 0; i < 2; i++) {
-        unsigned char *copy = (unsigned char *)shared + i * RETAINED_COPY(capacity);
-        snapshot_attach(&w->copy[i], (struct snapshot *)copy, copy_capacity(capacity));
-        generation[i] = whole_generation((struct snapshot *)copy, capacity, tag);
+        void *copy = (unsigned char *)shared + i * RETAINED_COPY(capacity);
+        snapshot_attach(&w->copy[i], copy, copy_capacity(capacity));
+        generation[i] = whole_generation(copy, capacity, tag);
     }
     w->next = generation[0] > generation[1] ? 1 : 0;
     w->generation = generation[w->next ^ 1u];

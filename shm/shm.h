@@ -110,6 +110,7 @@ uint64_t shm_rt_peer_faults(const struct shm_rt *rt);
 enum shm_mode { SHM_READ, SHM_WRITE };
 
 struct shm_peer {
+    void *mapping; /* what segment and own point into */
     const struct shm_segment *segment;
     struct shm_nrt *own; /* SHM_WRITE: the one area that this process may write; else NULL */
     int file;

@@ -18,6 +18,7 @@ static int map_segment(struct shm_peer *peer) {
     if (base == MAP_FAILED) {
         return -errno;
     }
+    peer->mapping = base;
     peer->segment = (const struct shm_segment *)(void *)base;
     if (!write) {
         return 0;
@@ -114,7 +115,7 @@ void shm_detach(struct shm_peer *peer) {
         peer->own = NULL;
     }
     if (peer->segment != NULL) {
-        munmap((void *)(uintptr_t)peer->segment, sizeof(struct shm_segment));
+        munmap(peer->mapping, sizeof(struct shm_segment));
         peer->segment = NULL;
     }
     if (peer->file >= 0) {

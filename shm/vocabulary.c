@@ -119,7 +119,7 @@ char cp_state_letter(unsigned value) {
         [CP_STATE_UNKNOWN] = 'U', [CP_STATE_A] = 'A', [CP_STATE_B] = 'B', [CP_STATE_C] = 'C',
         [CP_STATE_D] = 'D',       [CP_STATE_E] = 'E', [CP_STATE_F] = 'F',
     };
-    return value < CP_STATE_COUNT ? letters[value] : 'U';
+    return letters[value < CP_STATE_COUNT ? value : CP_STATE_UNKNOWN];
 }
 
 static_assert(RM_MODULES_PER_SLOT_MAX == 8, "contactor_kind_name() names eight module contactors");

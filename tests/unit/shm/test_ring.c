@@ -160,10 +160,10 @@ static void test_ring_generic_and_special_record_sizes_agree(void **state) {
         assert_true(
             ring_consumer_attach(&c, &lines[1], &lines[0], records, 4, sizes[s], RING_TRUST_OWN));
         for (unsigned turn = 1; turn < 6; turn++) {
-            support_fill(in, 3 * sizes[s], turn);
+            support_fill(in, (size_t)3 * sizes[s], turn);
             assert_int_equal(ring_push(&p, in, 3), 3);
             assert_int_equal(ring_pop(&c, out, 3), 3);
-            assert_true(support_is_filled(out, 3 * sizes[s], turn));
+            assert_true(support_is_filled(out, (size_t)3 * sizes[s], turn));
         }
     }
 }

@@ -322,14 +322,14 @@ static void test_segment_nrt_can_write_only_its_own_area(void **state) {
     struct shm_peer nrt;
     (void)create(&rt, 1);
     assert_int_equal(shm_attach(&nrt, name, SHM_WRITE), 0);
-    unsigned char *base = (unsigned char *)(uintptr_t)nrt.segment;
+    unsigned char *base = nrt.mapping;
     assert_int_equal(signal_of_write(base + offsetof(struct shm_segment, nrt.command)), 0);
     assert_int_equal(signal_of_write(base), SIGSEGV);
     assert_int_equal(signal_of_write(base + offsetof(struct shm_segment, lines)), SIGSEGV);
     assert_int_equal(signal_of_write(base + offsetof(struct shm_segment, sessions)), SIGSEGV);
     shm_detach(&nrt);
     assert_int_equal(shm_attach(&nrt, name, SHM_READ), 0);
-    base = (unsigned char *)(uintptr_t)nrt.segment;
+    base = nrt.mapping;
     assert_int_equal(signal_of_write(base + offsetof(struct shm_segment, nrt)), SIGSEGV);
     shm_detach(&nrt);
     shm_rt_close(&rt);
