@@ -43,8 +43,9 @@ def ask(path, request, timeout=2.0):
 class Child:
     """A supervised program: restarted with back-off when it ends by itself."""
 
-    def __init__(self, name, command, log, cpus=None, restart=True):
+    def __init__(self, name, command, log, cpus=None, restart=True, priority=0):
         self.name, self.command, self.log, self.cpus, self.restart = name, command, log, cpus, restart
+        self.priority = priority  # SCHED_RR, where it is to be had
         self.process = None
         self.starts = 0
         self.backoff_s = 0.1
@@ -56,6 +57,11 @@ class Child:
             die_with_parent()
             if self.cpus:
                 os.sched_setaffinity(0, self.cpus)
+            if self.priority:
+                try:
+                    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(self.priority))
+                except OSError:
+                    pass
         out = open(self.log, "ab")
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                         preexec_fn=prepare, start_new_session=True)
@@ -132,7 +138,8 @@ class Hub:
         others = set(allowed[:-1]) or None  # the last CPU is the guard's
         program = lambda p: os.path.join(self.bin, p)
         self.plant = Child("plant", [program("ringmain-plant"), *common, "--transport", self.transport, "--seed", str(seed),
-                                     "--report", self.plant_report, *plant_args], os.path.join(self.folder, "plant.log"), others, restart=False)
+                                     "--report", self.plant_report, *plant_args], os.path.join(self.folder, "plant.log"), others, restart=False,
+                           priority=10)  # it stands for hardware, which is never late: a busy machine must not look like silent PLCs
         self.rt = Child("rt", [program("ringmain-rt"), *common, "--transport", self.transport, "--shm", self.shm, *rt_args],
                         os.path.join(self.folder, "rt.log"))
         self.nrt = Child("nrt", [program("ringmain-nrt"), *common, "--shm", self.shm, "--log", self.event_log, *nrt_args],
