@@ -85,15 +85,20 @@ enum ctl_exit ctl_latency(const struct ctl *ctl) {
     }
     const struct diag *d = shm_diag(&peer);
     if (ctl->options.json) {
-        static char text[64 * 1024];
+        static char text[256 * 1024]; /* every bucket of every histogram fits */
         struct json_writer w;
         json_init(&w, text, sizeof text);
         latency_json(&w, d, peer.boot_id);
         json_raw(&w, "\n");
-        fwrite(w.text, 1, w.length, stdout);
+        if (w.overflow) {
+            ctl_say("the figures do not fit their buffer");
+            code = CTL_UNREACHABLE;
+        } else {
+            fwrite(w.text, 1, w.length, stdout);
+        }
     } else {
         latency_print(stdout, d);
     }
     shm_detach(&peer);
-    return CTL_OK;
+    return code;
 }
