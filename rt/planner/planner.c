@@ -159,7 +159,7 @@ static void reduce_before_raise(const struct planner_state *state, const struct 
                                 const int64_t *target_w, int64_t *grant_w) {
     struct budget_claim raise[RM_SLOTS_MAX] = {0};
     int64_t raised_w[RM_SLOTS_MAX];
-    int64_t free_w = in->site_limit_w;
+    int64_t free_w = in->site_limit_w < BUDGET_W_MAX ? in->site_limit_w : BUDGET_W_MAX;
     for (uint32_t i = 0; i < n; i++) {
         const int64_t committed_w = in->slot[i].committed_w > 0 ? in->slot[i].committed_w : 0;
         const int64_t held_w = committed_w > state->budget_w[i] ? committed_w : state->budget_w[i];

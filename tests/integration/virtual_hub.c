@@ -1,15 +1,17 @@
 #include "tests/integration/virtual_hub.h"
 
+#include <linux/can/error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP_US  1000
-#define TICK_US  5000
-#define PLAN_US  50000
-#define LEASE_US 60000000
-#define RENEW_US 10000000
-#define PHASE_US 2000 /* planner out of phase with the ticks */
+#define STEP_US    1000
+#define TICK_US    5000
+#define PLAN_US    50000
+#define LEASE_US   60000000
+#define RENEW_US   10000000
+#define RESTART_US 100000
+#define PHASE_US   2000 /* planner out of phase with the ticks */
 
 static void on_plant_event(void *context, const struct plant_event *event) {
     const struct virtual_hub *h = context;
@@ -19,7 +21,7 @@ static void on_plant_event(void *context, const struct plant_event *event) {
     }
 }
 
-static uint32_t slot_of(const struct virtual_hub *h, int gun) {
+uint32_t virtual_hub_slot(const struct virtual_hub *h, int gun) {
     for (uint32_t i = 0; i < h->config.slots; i++) {
         const int16_t index = h->config.slot[i].gun;
         if (index >= 0 && h->config.connector[index].id == gun) {
@@ -109,17 +111,20 @@ static void nrt(struct virtual_hub *h) {
     for (uint32_t i = 0; i < h->events.count; i++) {
         const struct event *e = &h->events.item[i];
         h->events_by_type[e->type]++;
+        if (h->logged < VIRTUAL_HUB_LOG) {
+            h->log[h->logged++] = *e;
+        }
         if (h->verbose && e->type != EVENT_CONTACTOR) {
             print_event(h, e);
         }
         if (h->nrt_stopped) {
             continue;
         }
-        if (e->type == EVENT_GUN_STATE && e->b == GUN_STATE_PLUGGED) {
+        if (e->type == EVENT_GUN_STATE && e->b == GUN_STATE_PLUGGED && !h->no_free_vend) {
             struct command command = {
                 .type = COMMAND_AUTHORISE, .slot = e->slot, .a = AUTH_SOURCE_FREE_VEND};
             (void)virtual_hub_command(h, command);
-        } else if (e->type == EVENT_SESSION_ENDED) {
+        } else if (e->type == EVENT_SESSION_ENDED && !h->no_acknowledgement) {
             acknowledge(h, e->slot);
         }
     }
@@ -144,16 +149,37 @@ static void guard(struct virtual_hub *h) {
     nrt(h);
 }
 
+/* What the shell does about bus-off: asks for a restart every 100 ms. */
+static void restart_interfaces(struct virtual_hub *h) {
+    if (h->now_us < h->restart_us) {
+        return;
+    }
+    h->restart_us = h->now_us + RESTART_US;
+    for (uint32_t i = 0; i < h->config.interfaces; i++) {
+        const struct can_frame frame = {.can_id = CAN_ERR_FLAG | CAN_ERR_RESTARTED, .len = 8};
+        if (h->bus_off[i]) {
+            plant_rx(h->plant, i, &frame, h->now_us);
+        }
+    }
+}
+
+static void receive(struct virtual_hub *h, const struct bus_frame *f) {
+    if ((f->frame.can_id & CAN_ERR_FLAG) != 0) {
+        h->bus_off[f->interface] = (f->frame.can_id & CAN_ERR_BUSOFF) != 0;
+    }
+    control_rx(h->control, f->interface, &f->frame, h->now_us);
+}
+
 static void step(struct virtual_hub *h) {
     h->now_us += STEP_US;
     const int64_t t_us = h->now_us - h->start_us;
     frame_batch_clear(&h->from_plant);
     plant_step(h->plant, h->now_us, &h->from_plant);
     for (uint32_t i = 0; i < h->from_plant.count; i++) {
-        const struct bus_frame *f = &h->from_plant.item[i];
-        control_rx(h->control, f->interface, &f->frame, h->now_us);
+        receive(h, &h->from_plant.item[i]);
     }
     h->frames_dropped += h->from_plant.dropped;
+    restart_interfaces(h);
     if (h->from_plant.count > 0 || t_us % TICK_US == 0) {
         guard(h);
     }
@@ -173,7 +199,7 @@ void virtual_hub_run(struct virtual_hub *h, double seconds) {
 
 enum gun_state virtual_hub_state(struct virtual_hub *h, int gun) {
     control_status(h->control, h->now_us, &h->status);
-    return (enum gun_state)h->status.slot[slot_of(h, gun)].gun_state;
+    return (enum gun_state)h->status.slot[virtual_hub_slot(h, gun)].gun_state;
 }
 
 bool virtual_hub_reach(struct virtual_hub *h, int gun, enum gun_state state, double seconds) {
@@ -184,6 +210,18 @@ bool virtual_hub_reach(struct virtual_hub *h, int gun, enum gun_state state, dou
         }
     }
     return virtual_hub_state(h, gun) == state;
+}
+
+const struct event *virtual_hub_event(const struct virtual_hub *h, enum event_type type,
+                                      uint32_t slot, uint32_t *from) {
+    for (; *from < h->logged; ++*from) {
+        const struct event *e = &h->log[*from];
+        if (e->type == type && e->slot == slot) {
+            ++*from;
+            return e;
+        }
+    }
+    return NULL;
 }
 
 uint32_t virtual_hub_hazards(const struct virtual_hub *h) {

@@ -8,6 +8,8 @@
 #include "rt/planner/planner.h"
 #include "tests/plant/plant.h"
 
+#define VIRTUAL_HUB_LOG 4096
+
 struct virtual_hub {
     struct config config;
     struct plant *plant;
@@ -22,11 +24,16 @@ struct virtual_hub {
     uint64_t command_id;
     bool planner_stopped, nrt_stopped; /* no proposals; no commands, no acknowledgements */
     bool verbose;
+    bool no_free_vend;       /* nobody is authorised but by the test */
+    bool no_acknowledgement; /* records stay */
     uint64_t events_by_type[EVENT_TYPE_COUNT];
-    uint64_t events_dropped, frames_dropped, rules_noted[64];
+    struct event log[VIRTUAL_HUB_LOG]; /* the first of them, as they came */
+    uint32_t logged;
+    uint64_t events_dropped, frames_dropped;
     uint32_t sessions_finished, sessions_with_fault;
+    bool bus_off[RM_INTERFACES_MAX];
+    int64_t restart_us; /* next try of the interfaces that are bus-off */
     int64_t energy_mwh; /* of acknowledged records */
-    double planner_worst_us;
 };
 
 /* NULL when out of memory. Options' callback is the hub's own when verbose. */
@@ -38,6 +45,10 @@ void virtual_hub_run(struct virtual_hub *h, double seconds);
 bool virtual_hub_reach(struct virtual_hub *h, int gun, enum gun_state state, double seconds);
 enum gun_state virtual_hub_state(struct virtual_hub *h, int gun);
 enum command_status virtual_hub_command(struct virtual_hub *h, struct command command);
+/* First logged event of that type and slot from *from on, which moves behind it; NULL when there is none. */
+const struct event *virtual_hub_event(const struct virtual_hub *h, enum event_type type,
+                                      uint32_t slot, uint32_t *from);
+uint32_t virtual_hub_slot(const struct virtual_hub *h, int gun);
 /* Sum of the judge's hazards, each printed. */
 uint32_t virtual_hub_hazards(const struct virtual_hub *h);
 /* One line per gun on stderr. */
