@@ -251,7 +251,7 @@ static void solve_arc(struct plant *p, uint32_t first, uint32_t count, bool ring
             set_boundary(&p->slot[k], p->slot[k].boundary_a - mean);
         }
     }
-    if (!dead || ring) {
+    if (!dead || count > 1) {
         record_arc(p, first, count, ring, v);
     }
 }

@@ -255,7 +255,7 @@ static void on_event(void *context, const struct plant_event *event) {
         (void)snprintf(where, sizeof(where), gun >= 0 ? "gun %d" : "slot %d",
                        gun >= 0 ? g->config.connector[gun].id : (int)event->slot);
     }
-    printf("%10.3f %-8s %s\n", (double)event->at_us / 1e6, where, event->text);
+    printf("%10.3f %-8s %s\n", (double)(event->at_us - g->start_us) / 1e6, where, event->text);
 }
 
 static int add_fd(int epoll, int fd) {

@@ -19,7 +19,7 @@ void plant_event(struct plant *p, enum plant_event_kind kind, uint32_t slot, con
     if (p->options.on_event == NULL) {
         return;
     }
-    struct plant_event event = {.kind = kind, .at_us = p->now_us - p->start_us, .slot = slot};
+    struct plant_event event = {.kind = kind, .at_us = p->now_us, .slot = slot};
     va_list args;
     va_start(args, format);
     (void)vsnprintf(event.text, sizeof(event.text), format, args);

@@ -44,7 +44,7 @@ enum plant_event_kind {
 
 struct plant_event {
     enum plant_event_kind kind;
-    int64_t at_us;
+    int64_t at_us; /* on the caller's clock */
     uint32_t slot; /* UINT32_MAX: the whole site */
     char text[160];
 };

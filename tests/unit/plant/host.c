@@ -251,8 +251,10 @@ static void hear_plc(struct host *h, struct host_slot *s, const struct can_frame
         break;
     case HUB_MESSAGE_ENERGY_METER_DATA: {
         struct hub_energy_meter_data m;
-        assert_true(hub_decode_energy_meter_data(frame->data, &m));
-        s->meter[m.mux] = m;
+        if (hub_decode_energy_meter_data(frame->data,
+                                         &m)) { /* not when the wire broke its multiplexer */
+            s->meter[m.mux] = m;
+        }
         break;
     }
     case HUB_MESSAGE_CONFIG_ACK:
