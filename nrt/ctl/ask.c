@@ -153,9 +153,7 @@ static void ask_plug(struct ask *a) {
 static void ask_unplug(struct ask *a) {
     begin(a, "plant.sock", "unplug");
     put_gun_word(a);
-    if (a->ctl->options.force) {
-        json_bool(&a->w, "force", true);
-    }
+    json_bool(&a->w, "force", a->ctl->options.force);
 }
 
 static void ask_swipe(struct ask *a) {

@@ -58,7 +58,7 @@ static const struct command_form {
     {"availability", "GUN operative|inoperative", OPTION_JSON, "Take a gun out of service, after its session, or back in."},
     {"reserve", "GUN TOKEN --for SECONDS", OPTION_FOR | OPTION_JSON, "Reserve a gun, at most an hour; 0 cancels."},
     {"plug", "GUN [--model M] [--soc PCT] [--target-soc PCT]", OPTION_VEHICLE | OPTION_JSON, "Virtual hub: a vehicle plugs in."},
-    {"unplug", "GUN [--force]", OPTION_FORCE | OPTION_JSON, "Virtual hub: pull the plug; --force: out of a closed lock."},
+    {"unplug", "GUN [--force]", OPTION_FORCE | OPTION_JSON, "Virtual hub: pull the plug, if the lock lets it go; --force: tear it out."},
     {"swipe", "GUN TOKEN", OPTION_JSON, "Virtual hub: show a card."},
     {"fault", "NAME [--gun N] [--module M] [--contactor C] [--value V] [--for SECONDS] | --clear [--gun N]",
      OPTION_GUN | OPTION_FAULT | OPTION_FOR | OPTION_JSON, "Virtual hub: inject a fault, or remove what was injected."},

@@ -19,9 +19,11 @@ static void tenths(char *out, size_t size, int64_t value, int64_t unit, const ch
 
 static void time_text(char *out, size_t size, int64_t ns) {
     if (ns >= 10000000) {
-        snprintf(out, size, "%" PRId64 " ms", ns / 1000000);
+        snprintf(out, size, "%" PRId64 "ms", ns / 1000000);
+    } else if (ns >= 100000) {
+        snprintf(out, size, "%" PRId64 "us", ns / 1000);
     } else {
-        tenths(out, size, ns, 1000, " us");
+        tenths(out, size, ns, 1000, "us");
     }
 }
 
@@ -100,7 +102,7 @@ static void render_health(struct frame *f, const struct view *view) {
         time_text(p999, sizeof p999, l->planner_wake_p999_ns);
         time_text(max, sizeof max, l->planner_wake_max_ns);
         time_text(step, sizeof step, l->planner_step_max_ns);
-        frame_put(f, STYLE_NONE, "  wake p99.9 %s max %s  step max %s", p999, max, step);
+        frame_put(f, STYLE_NONE, "  wake p99.9 %s max %s  step %s", p999, max, step);
     }
     frame_line(f);
     frame_put(f, STYLE_NONE, "guard  ");
@@ -110,7 +112,7 @@ static void render_health(struct frame *f, const struct view *view) {
         time_text(p999, sizeof p999, l->guard_wake_p999_ns);
         time_text(max, sizeof max, l->guard_wake_max_ns);
         time_text(step, sizeof step, l->guard_step_max_ns);
-        frame_put(f, STYLE_NONE, "  wake p99.9 %s max %s  step max %s", p999, max, step);
+        frame_put(f, STYLE_NONE, "  wake p99.9 %s max %s  step %s", p999, max, step);
     }
     frame_line(f);
 }

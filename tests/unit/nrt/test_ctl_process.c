@@ -313,7 +313,7 @@ static void test_ctl_virtual_hub_gets_what_was_said(void **state) {
         {"plug 3", "{\"cmd\":\"plug\",\"gun\":3}"},
         {"plug 3 --model Taycan --soc 20 --target-soc 80.5",
          "{\"cmd\":\"plug\",\"gun\":3,\"model\":\"Taycan\",\"soc\":20.0,\"target_soc\":80.5}"},
-        {"unplug 3", "{\"cmd\":\"unplug\",\"gun\":3}"},
+        {"unplug 3", "{\"cmd\":\"unplug\",\"gun\":3,\"force\":false}"},
         {"unplug 3 --force", "{\"cmd\":\"unplug\",\"gun\":3,\"force\":true}"},
         {"stop 3 --plant", "{\"cmd\":\"stop\",\"gun\":3}"},
         {"swipe 3 04A1B2C3", "{\"cmd\":\"swipe\",\"gun\":3,\"token\":\"04A1B2C3\"}"},

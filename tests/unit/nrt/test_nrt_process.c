@@ -28,10 +28,12 @@ static void path_of(char *out, size_t size, const char *name) {
     snprintf(out, size, "%s/%s", folder, name);
 }
 
+static const char *used_config;
+
 static void start_nrt(void) {
     char log[128];
     path_of(log, sizeof log, "log");
-    const char *arguments[] = {program,        "--config", config_path, "--shm", shm_name,
+    const char *arguments[] = {program,        "--config", used_config, "--shm", shm_name,
                                "--run-folder", folder,     "--log",     log,     NULL};
     nrt_pid = fake_spawn(folder, arguments);
 }
@@ -46,8 +48,33 @@ static void stop_nrt(void) {
 
 static int set_up(void **state) {
     (void)state;
+    used_config = config_path;
     fake_place(folder, shm_name);
     return 0;
+}
+
+/* The same hub with something else under "nrt". */
+static void change_config(const char *key, cJSON *value) {
+    static char changed[128];
+    size_t length;
+    char *text = fake_read(config_path, &length);
+    cJSON *root = cJSON_Parse(text);
+    cJSON *nrt = cJSON_GetObjectItemCaseSensitive(root, "nrt");
+    if (nrt == NULL) {
+        nrt = cJSON_AddObjectToObject(root, "nrt");
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(nrt, key);
+    cJSON_AddItemToObject(nrt, key, value);
+    char *printed = cJSON_Print(root);
+    path_of(changed, sizeof changed, "config.json");
+    FILE *file = fopen(changed, "w");
+    assert_non_null(file);
+    fputs(printed, file);
+    fclose(file);
+    used_config = changed;
+    free(printed);
+    free(text);
+    cJSON_Delete(root);
 }
 
 static int tear_down(void **state) {
@@ -98,18 +125,67 @@ static void test_nrt_started_before_rt_waits_says_so_once_and_attaches(void **st
     fake_close(&rt);
 }
 
-static void test_nrt_attached_leases_the_site_limit_and_renews_it(void **state) {
+static void test_nrt_attached_leases_the_site_limit_and_renews_it_every_third(void **state) {
     (void)state;
+    change_config("leaseSeconds", cJSON_CreateNumber(6));
     fake_open(&rt, shm_name, GUNS, 0x12);
     start_nrt();
-    int at = fake_run(&rt, 5000, COMMAND_SITE_LIMIT);
+    int first = fake_run(&rt, 5000, COMMAND_SITE_LIMIT);
+    assert_true(first >= 0);
+    int64_t first_ns = fake_now_ns();
+    assert_int_equal(rt.command[first].value, rt.config.nrt.site_limit_w);
+    assert_int_equal(rt.command[first].a, LIMIT_REASON_LEASE);
+    int64_t life_ns = rt.command[first].expires_mono_ns - first_ns;
+    assert_true(life_ns > INT64_C(5000000000) && life_ns <= INT64_C(6000000000));
+    assert_true(fake_run(&rt, 5000, COMMAND_SITE_LIMIT) >= 0);
+    int64_t gap_ns = fake_now_ns() - first_ns;
+    assert_true(gap_ns > INT64_C(1800000000) && gap_ns < INT64_C(3500000000));
+    stop_nrt();
+    fake_close(&rt);
+}
+
+/* The driver's card: unknown is denied, known authorises, the same card later stops. */
+static void test_nrt_local_list_denies_authorises_and_stops_by_card(void **state) {
+    (void)state;
+    char path[128];
+    path_of(path, sizeof path, "list.json");
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("{\"tokens\":[\"04A1\"]}", file);
+    fclose(file);
+    change_config("authMode", cJSON_CreateString("localList"));
+    cJSON *list = cJSON_CreateString(path);
+    const char *saved = config_path;
+    config_path = used_config; /* change the changed one */
+    change_config("localListFile", list);
+    config_path = saved;
+    fake_open(&rt, shm_name, GUNS, 0x29);
+    start_nrt();
+    assert_true(fake_run(&rt, 5000, COMMAND_SITE_LIMIT) >= 0);
+    fake_state(&rt, 0, GUN_STATE_PLUGGED);
+    (void)fake_run(&rt, 300, 0);
+    assert_int_equal(fake_count(&rt, COMMAND_AUTHORISE), 0);
+    struct event card = {.type = EVENT_IDENTITY, .slot = 0, .a = IDENTITY_RFID, .text = "BAD0"};
+    fake_event(&rt, card);
+    int at = fake_run(&rt, 3000, COMMAND_DENY);
     assert_true(at >= 0);
-    const struct command *lease = &rt.command[at];
-    int64_t life_ns = lease->expires_mono_ns - fake_now_ns();
-    assert_int_equal(lease->value, rt.config.nrt.site_limit_w);
-    assert_int_equal(lease->a, LIMIT_REASON_LEASE);
-    /* charger.json leaves leaseSeconds at its default of 60 */
-    assert_true(life_ns > INT64_C(55000000000) && life_ns <= INT64_C(60000000000));
+    assert_int_equal(rt.command[at].slot, 0);
+    memcpy(card.text, "04a1", 4);
+    fake_event(&rt, card);
+    at = fake_run(&rt, 3000, COMMAND_AUTHORISE);
+    assert_true(at >= 0);
+    assert_int_equal(rt.command[at].a, AUTH_SOURCE_LOCAL_LIST);
+    assert_string_equal(rt.command[at].text, "04a1");
+    /* charging since ten seconds, as rt's running record says */
+    rt.sessions[0].running = (struct session_record){
+        .session_id = 5, .start_mono_ns = fake_now_ns() - INT64_C(10000000000), .id_token = "04a1"};
+    shm_rt_sessions(&rt.shm, 0, &rt.sessions[0]);
+    fake_state(&rt, 0, GUN_STATE_CHARGING);
+    (void)fake_run(&rt, 300, 0);
+    fake_event(&rt, card);
+    at = fake_run(&rt, 3000, COMMAND_STOP);
+    assert_true(at >= 0);
+    assert_int_equal(rt.command[at].a, STOP_REASON_LOCAL);
     stop_nrt();
     fake_close(&rt);
 }
@@ -436,7 +512,8 @@ static void test_nrt_resident_memory_stays_below_16_mib(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         NRT_TEST(test_nrt_started_before_rt_waits_says_so_once_and_attaches),
-        NRT_TEST(test_nrt_attached_leases_the_site_limit_and_renews_it),
+        NRT_TEST(test_nrt_attached_leases_the_site_limit_and_renews_it_every_third),
+        NRT_TEST(test_nrt_local_list_denies_authorises_and_stops_by_card),
         NRT_TEST(test_nrt_free_vend_authorises_a_plugged_gun_once),
         NRT_TEST(test_nrt_attaching_to_a_gun_already_plugged_authorises_it),
         NRT_TEST(test_nrt_rt_started_anew_attaches_again_and_leases_again),

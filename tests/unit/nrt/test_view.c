@@ -146,7 +146,7 @@ static void test_view_at_80_columns_shows_what_an_operator_needs(void **state) {
     (void)render(80, 0, FRAME_PLAIN, false);
     assert_non_null(strstr(page, "site 312.4 / 720.0 kW (lease)"));
     assert_non_null(strstr(page, "overruns 0"));
-    assert_non_null(strstr(page, "wake p99.9 51.0 us max 20 ms"));
+    assert_non_null(strstr(page, "wake p99.9 51.0us max 20ms  step 31.0us"));
     assert_non_null(strstr(page, "hazards 0"));
     char *gun = strstr(page, "\n  3 charging");
     assert_non_null(gun);
