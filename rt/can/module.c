@@ -177,18 +177,21 @@ static void send_setpoints(struct module_driver *m, const struct config *config,
         }
         return;
     }
+    bool spaced = now_us - m->setpoint_us >= us(config->modules.setpoint_min_ms);
     if (m->sent_on && m->setpoint_valid && !m->resend) {
-        /* what goes down goes down at once, and alone */
+        /* What goes down goes first, and alone. Only zero does not wait for its turn: a ramp lowers in every step, and a
+         * frame for each would fill the bus (and each reply would bring the next step). */
         const struct module_target lower = {true, (int32_t)least(target->mv, m->sent_mv),
                                             (int32_t)least(target->ma, m->sent_ma)};
-        if (lower.mv != m->sent_mv || lower.ma != m->sent_ma) {
+        bool to_zero = lower.ma == 0 && m->sent_ma != 0;
+        if ((lower.mv != m->sent_mv || lower.ma != m->sent_ma) && (spaced || to_zero)) {
             send_change(m, &lower, image, tx, now_us);
+            spaced = false;
         }
     }
     if (urgent) {
         return;
     }
-    bool spaced = now_us - m->setpoint_us >= us(config->modules.setpoint_min_ms);
     bool start = !m->sent_on || !m->setpoint_valid;
     if (m->resend || (start && spaced) || (!start && now_us >= m->refresh_us && spaced)) {
         send_on(m, config, target, image, tx, now_us);

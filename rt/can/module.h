@@ -17,7 +17,8 @@ void module_rx(struct module_driver *m, const struct config *config, const struc
                struct image_module *image, int64_t now_us);
 /* Address of the module that sent this frame, or -1 when it is not a reply of this protocol. */
 int module_frame_source(enum module_protocol protocol, const struct can_frame *frame);
-/* Frames due now. Off and lowered setpoints go at once; raised ones at most every setpoint_min_ms. urgent: only those. */
+/* Frames due now. Off and zero current go at once, any other setpoint at most every
+ * setpoint_min_ms, lowered ones before raised ones. urgent: only what goes down. */
 void module_tx(struct module_driver *m, const struct config *config,
                const struct request_module *wanted, bool urgent, struct image_module *image,
                struct frame_batch *tx, int64_t now_us);

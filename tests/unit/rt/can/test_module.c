@@ -167,7 +167,7 @@ static void test_module_raise_waits_for_the_spacing(void **state) {
     assert_in_range(count, 18, 21); /* 2 s */
 }
 
-static void test_module_lowered_goes_at_once(void **state) {
+static void test_module_lowered_goes_with_the_urgent_frames(void **state) {
     (void)state;
     start(MODULE_PROTOCOL_INFYPOWER);
     want(true, 400000, 50000);
@@ -175,7 +175,7 @@ static void test_module_lowered_goes_at_once(void **state) {
     for (int32_t ma = 49000; ma >= 0; ma -= 1000) {
         want(true, 400000, ma);
         frame_batch_clear(&b->tx);
-        b->now_us += 5 * MS;
+        b->now_us += 100 * MS;
         step(true); /* already with the urgent frames */
         uint8_t data[8];
         assert_int_equal(infy(INFYPOWER_SETPOINT, data), 1);
@@ -183,6 +183,43 @@ static void test_module_lowered_goes_at_once(void **state) {
         assert_int_equal(image.sent_ma, ma);
         step(false);
     }
+}
+
+/* Contract section 6: setpoints at most every 100 ms per module, also when a ramp lowers in every 5 ms step. */
+static void test_module_ramp_down_does_not_flood_the_bus(void **state) {
+    (void)state;
+    start(MODULE_PROTOCOL_INFYPOWER);
+    want(true, 400000, 50000);
+    run(500 * MS);
+    frame_batch_clear(&b->tx);
+    uint32_t setpoints = 0;
+    for (int32_t ma = 49500; ma > 0; ma -= 100) { /* 495 steps of 5 ms: 2.5 s */
+        want(true, 400000, ma);
+        frame_batch_clear(&b->tx);
+        b->now_us += 5 * MS;
+        step(true);
+        step(false);
+        setpoints += (uint32_t)infy(INFYPOWER_SETPOINT, NULL);
+    }
+    assert_in_range(setpoints, 24, 31); /* 25 turns, and the 500 ms refresh */
+}
+
+static void test_module_zero_current_goes_at_once(void **state) {
+    (void)state;
+    start(MODULE_PROTOCOL_INFYPOWER);
+    want(true, 400000, 50000);
+    run(500 * MS);
+    want(true, 400000, 40000);
+    b->now_us += 100 * MS;
+    step(true);
+    want(true, 400000, 0);
+    frame_batch_clear(&b->tx);
+    b->now_us += 1 * MS;
+    step(true);
+    uint8_t data[8];
+    assert_int_equal(infy(INFYPOWER_SETPOINT, data), 1);
+    assert_int_equal(data[6] << 8 | data[7], 0);
+    assert_int_equal(image.sent_ma, 0);
 }
 
 static void test_module_voltage_down_current_up_goes_down_first(void **state) {
@@ -589,7 +626,9 @@ int main(void) {
         cmocka_unit_test(test_module_setpoint_goes_before_on),
         cmocka_unit_test(test_module_maxwell_start_golden),
         cmocka_unit_test(test_module_raise_waits_for_the_spacing),
-        cmocka_unit_test(test_module_lowered_goes_at_once),
+        cmocka_unit_test(test_module_lowered_goes_with_the_urgent_frames),
+        cmocka_unit_test(test_module_ramp_down_does_not_flood_the_bus),
+        cmocka_unit_test(test_module_zero_current_goes_at_once),
         cmocka_unit_test(test_module_voltage_down_current_up_goes_down_first),
         cmocka_unit_test(test_module_urgent_pass_sends_nothing_that_goes_up),
         cmocka_unit_test(test_module_off_goes_at_once),
