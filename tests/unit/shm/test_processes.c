@@ -136,7 +136,7 @@ static void look(struct shm_peer *nrt, struct seen *seen) {
 }
 
 static void attach_soon(struct shm_peer *nrt) {
-    for (unsigned i = 0; i < 2000; i++) {
+    for (unsigned i = 0; i < 20000; i++) {
         int result = shm_attach(nrt, name, SHM_WRITE);
         if (result == 0) {
             return;
@@ -165,7 +165,7 @@ static void test_processes_rt_killed_at_random_nothing_is_lost_or_torn(void **st
         look(&nrt, &seen);
     }
     shm_detach(&nrt);
-    assert_true(seen.events > 1000 && seen.session_number > 100);
+    assert_true(seen.events > KILLS && seen.session_number > KILLS);
 }
 
 /* ---- ringmain-nrt killed ---- */
@@ -248,13 +248,13 @@ static void test_processes_nrt_killed_at_random_no_event_lost(void **state) {
     }
     assert_int_equal(shm_rt_peer_faults(&rt), 0);
     pid_t nrt = start_child(nrt_work, store); /* the last one may finish */
-    int64_t end_ns = support_now_ns() + 2000000000;
+    int64_t end_ns = support_now_ns() + 20000000000;
     while (atomic_load(&store->last_seq) < pushed && support_now_ns() < end_ns) {
         sleep_us(1000);
     }
     assert_true(kill_child(nrt));
     assert_int_equal(atomic_load(&store->last_seq), pushed);
-    assert_true(pushed > 1000 && commands > 100);
+    assert_true(pushed > KILLS && commands > KILLS);
     shm_rt_close(&rt);
     munmap(store, sizeof *store);
 }

@@ -118,6 +118,14 @@ static void test_segment_next_start_adopts_all_that_was_retained(void **state) {
     assert_int_equal(start.latches.latched[3], 1u << FAULT_IMD_LOW);
     assert_int_equal(start.latches.boot_id, 100);
     assert_int_equal(start.sessions_lost, 0);
+    struct shm_peer ctl;
+    struct shm_latches latches;
+    assert_int_equal(shm_attach(&ctl, name, SHM_READ), 0);
+    assert_int_equal(shm_latches_read(&ctl, &latches), 0);
+    assert_int_equal(latches.boot_id, 200);
+    assert_int_equal(latches.boot_count, 2);
+    assert_int_equal(latches.latched[3], 1u << FAULT_IMD_LOW);
+    shm_detach(&ctl);
     struct session_slot left;
     assert_int_equal(shm_rt_sessions_left(&rt, 4, &left), 0);
     assert_memory_equal(&left, &sessions, sizeof left);

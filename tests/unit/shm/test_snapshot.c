@@ -79,6 +79,18 @@ static void test_snapshot_length_beyond_bounds_is_refused(void **state) {
     }
 }
 
+static void test_snapshot_length_beyond_capacity_but_not_size_is_refused(void **state) {
+    (void)state;
+    struct rig r = {0};
+    unsigned char in[64] = {1};
+    unsigned char out[64];
+    snapshot_attach(&r.writer, shared_of(&r), 64);
+    snapshot_publish(&r.writer, in, 40);
+    atomic_store(&shared_of(&r)->length, 48);
+    assert_int_equal(snapshot_read(shared_of(&r), 40, out, sizeof out, NULL, 10), -EPROTO);
+    assert_int_equal(snapshot_read(shared_of(&r), 48, out, sizeof out, NULL, 10), 0);
+}
+
 static void test_snapshot_parts_shorter_than_head_is_refused(void **state) {
     (void)state;
     struct rig r = {0};
@@ -106,6 +118,7 @@ int main(void) {
         cmocka_unit_test(test_snapshot_latest_value_is_read_with_its_length),
         cmocka_unit_test(test_snapshot_writer_died_in_the_middle_reader_gives_up),
         cmocka_unit_test(test_snapshot_length_beyond_bounds_is_refused),
+        cmocka_unit_test(test_snapshot_length_beyond_capacity_but_not_size_is_refused),
         cmocka_unit_test(test_snapshot_parts_shorter_than_head_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
