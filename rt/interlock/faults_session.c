@@ -40,17 +40,21 @@ static uint64_t voltage_faults(struct step *st, uint32_t slot) {
     const int32_t negotiated_mv = st->view[slot].negotiated_mv;
     const bool watched = negotiated_mv != 0 && gun_commanded(st, slot);
     int64_t maximum_mv = (int64_t)negotiated_mv + OVERVOLTAGE_MARGIN_MV;
+    int64_t peak_mv = gun_overvoltage_mv(negotiated_mv);
     if (view->stage <= HLC_STAGE_PRECHARGE) {
         maximum_mv = (int64_t)interlock_gun_cable_check_mv(st, slot) + CABLE_CHECK_MARGIN_MV;
         maximum_mv = maximum_mv > negotiated_mv ? maximum_mv : negotiated_mv;
+        /* 1.1 x 850 V is both a cable-check voltage and a limit of the table; the test voltage has its own band, and the
+         * vehicle's contactor is open. */
+        peak_mv = peak_mv > maximum_mv ? peak_mv : maximum_mv;
     }
     int32_t highest_mv = view->bus_known ? view->bus_mv : 0;
     if (view->gun_known && view->gun_mv > highest_mv) {
         highest_mv = view->gun_mv;
     }
-    const bool peak = interlock_held(&own->overvoltage_emergency_since_us,
-                                     watched && highest_mv > gun_overvoltage_mv(negotiated_mv),
-                                     st->now_us, T_OVERVOLTAGE_PEAK_MS);
+    const bool peak =
+        interlock_held(&own->overvoltage_emergency_since_us, watched && highest_mv > peak_mv,
+                       st->now_us, T_OVERVOLTAGE_PEAK_MS);
     const bool above =
         interlock_held(&own->overvoltage_since_us, watched && highest_mv > maximum_mv, st->now_us,
                        T_OVERVOLTAGE_MS);
