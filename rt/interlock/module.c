@@ -258,7 +258,10 @@ static void setpoint(struct step *st, uint32_t slot, uint32_t module, bool purpo
     lower_to(st, slot, module, RULE_M5, &out->set_mv,
              st->config->slot[slot].module[module].max_voltage_mv);
     if (!joined || !purpose) {
-        lower_to(st, slot, module, RULE_M3, &out->set_ma, 0);
+        /* Behind its surely open MN a module charges nothing but its own output, to the voltage that M1 asks for. */
+        const bool alone = contactor_confirmed_open(st, slot, CONTACTOR_MN0 + module) && !out->mn;
+        lower_to(st, slot, module, RULE_M3, &out->set_ma,
+                 alone && purpose ? st->config->interlock.i_cc_ma : 0);
     }
     if (st->plan_late) {
         lower_to(st, slot, module, RULE_S8, &out->set_mv, last->set_mv);

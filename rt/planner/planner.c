@@ -17,7 +17,7 @@ struct wish {
     enum limit_reason bound;
     int64_t demand_w;
     int64_t hardware_w; /* output power without regard to the vehicle and the site: for the offer */
-    uint8_t healthy;    /* bit per module */
+    uint8_t able;       /* bit per module: healthy and on the bus */
 };
 
 void planner_init(struct planner_state *state) {
@@ -42,9 +42,9 @@ static uint32_t modules_of(const struct plan_slot *s) {
     return s->module_count < RM_MODULES_PER_SLOT_MAX ? s->module_count : RM_MODULES_PER_SLOT_MAX;
 }
 
-/* The most one module gives at that voltage. */
+/* The most one module gives at that voltage; nothing before it is on the bus. */
 static int32_t module_ma(const struct plan_module *m, int32_t set_mv, int32_t now_mv) {
-    if (!m->healthy || (m->max_mv > 0 && set_mv > m->max_mv)) {
+    if (!m->healthy || !m->connected || (m->max_mv > 0 && set_mv > m->max_mv)) {
         return 0;
     }
     const int32_t by_power_ma = current_for(m->capability_w, now_mv);
@@ -129,7 +129,7 @@ static void look_at_gun(const struct plan_slot *s, int32_t i_cc_ma, int32_t effi
     }
     for (uint32_t j = 0; j < modules_of(s); j++) {
         if (s->module[j].healthy) {
-            w->healthy = (uint8_t)(w->healthy | 1u << j);
+            w->able = (uint8_t)(w->able | 1u << j);
         }
     }
     w->serves = s->served && !s->ramping_down;
@@ -180,10 +180,10 @@ static void reduce_before_raise(const struct planner_state *state, const struct 
 static uint8_t choose_modules(struct planner_state *state, uint32_t slot, int64_t now_us,
                               const struct wish *w, const int32_t *able_ma, uint32_t count,
                               int32_t need_ma) {
-    uint8_t mask = state->run_mask[slot] & w->healthy;
+    uint8_t mask = state->run_mask[slot] & w->able;
     if (mask == 0) {
         state->spare_since_us[slot] = 0;
-        return w->healthy;
+        return w->able;
     }
     int64_t have_ma = 0;
     for (uint32_t j = 0; j < count; j++) {

@@ -107,33 +107,54 @@ static bool holds_bus_voltage(const struct gun_inputs *in, const struct gun_view
            m->voltage_mv.at_us > since_us + GUN_JOIN_US && gap_mv <= dv_mv && gap_mv >= -dv_mv;
 }
 
-/* A module that the proposal wants and that is not on the bus yet is brought to the bus voltage without current, then
- * its MN closes (M1). One that it no longer wants is switched off first, then its MN opens (M2). Make before break: the
- * last one stays. */
+/* A module that the proposal wants and that is not on the bus yet is brought to the bus voltage behind its open MN, then
+ * the MN closes (M1). It goes on converting until the planner has seen it there and gives it its share. */
+static void join(struct gun *g, const struct gun_inputs *in, const struct gun_view *v, uint32_t j,
+                 struct request_module *request) {
+    const uint8_t bit = (uint8_t)(1u << j);
+    const bool closing = (g->mn_mask & bit) != 0;
+    if ((v->joined & bit) != 0) {
+        if (g->join_us[j] == 0 || request->run || in->now_us - g->join_us[j] > GUN_JOINED_US) {
+            g->join_us[j] = 0;
+            return;
+        }
+        *request = (struct request_module){.run = true, .mn = true, .set_mv = g->set_mv};
+        return;
+    }
+    g->join_us[j] = g->join_us[j] != 0 ? g->join_us[j] : in->now_us;
+    request->run = true;
+    request->set_mv = v->bus_mv;
+    /* enough to charge its own output; none once its MN may conduct */
+    request->set_ma = closing ? 0 : in->config->interlock.i_cc_ma;
+    if (!closing && holds_bus_voltage(in, v, &in->image->module[j], g->join_us[j])) {
+        g->mn_mask |= bit;
+        g->join_us[j] = in->now_us;
+    }
+}
+
+/* One that the proposal no longer wants is switched off first, then its MN opens (M2). The last one stays. */
+static void leave(struct gun *g, const struct gun_inputs *in, const struct gun_view *v, uint32_t j,
+                  const struct request_module *request) {
+    const uint8_t bit = (uint8_t)(1u << j);
+    const struct sample *current = &in->image->module[j].current_ma;
+    g->join_us[j] = 0;
+    if ((g->mn_mask & bit) != 0 && (g->mn_mask & ~bit & v->joined) != 0 && !request->run &&
+        sample_fresh(current, in->now_us, GUN_METER_MS) &&
+        current->value <= in->config->interlock.i_off_ma) {
+        g->mn_mask &= (uint8_t)~bit;
+    }
+}
+
 static void follow_modules(struct gun *g, const struct gun_inputs *in, const struct gun_view *v,
                            struct request_slot *request) {
-    const struct config_interlock *k = &in->config->interlock;
     for (uint32_t j = 0; j < in->config->slot[in->slot].module_count; j++) {
-        const uint8_t bit = (uint8_t)(1u << j);
-        const struct image_module *m = &in->image->module[j];
-        const bool joins = in->proposal->module[j].mn && (v->usable & bit) != 0 &&
-                           (v->joined & bit) == 0 && v->bus_known;
-        if (!joins) {
+        const bool usable = (v->usable & (1u << j)) != 0;
+        if (in->proposal->module[j].mn && usable && v->bus_known) {
+            join(g, in, v, j, &request->module[j]);
+        } else if (!in->proposal->module[j].mn) {
+            leave(g, in, v, j, &request->module[j]);
+        } else {
             g->join_us[j] = 0;
-        }
-        if (joins) {
-            g->join_us[j] = g->join_us[j] != 0 ? g->join_us[j] : in->now_us;
-            request->module[j].run = true;
-            request->module[j].set_mv = v->bus_mv;
-            request->module[j].set_ma = 0;
-            if (holds_bus_voltage(in, v, m, g->join_us[j])) {
-                g->mn_mask |= bit;
-            }
-        } else if ((g->mn_mask & bit) != 0 && !in->proposal->module[j].mn &&
-                   (g->mn_mask & ~bit & v->joined) != 0 && !request->module[j].run &&
-                   sample_fresh(&m->current_ma, in->now_us, GUN_METER_MS) &&
-                   m->current_ma.value <= k->i_off_ma) {
-            g->mn_mask &= (uint8_t)~bit;
         }
     }
 }

@@ -21,6 +21,7 @@
 #define GUN_IMD_SETTLE_US   1500000 /* verdict on R_F after the self-test */
 #define GUN_CABLE_BAND_MV   10000   /* cable-check voltage reached */
 #define GUN_JOIN_US         300000  /* a joining module settles before its voltage counts */
+#define GUN_JOINED_US       500000  /* for the planner to give a module that has joined its share */
 #define GUN_RAMP_DT_MAX_US  100000  /* a longer pause between steps is not ramped through at once */
 
 /* Sub-steps of CABLE_CHECK. */

@@ -160,6 +160,36 @@ static void test_every_fault_in_precharge_is_contained_and_recovered_from(void *
     }
 }
 
+/* A module that was silent joins the live bus again, without a spark, and the gun has its power back. */
+static void test_module_that_comes_back_joins_the_live_bus(void **state) {
+    (void)state;
+    static struct config config;
+    config_ring(&config, 1, 2);
+    const struct plant_options options = {.seed = 11, .handshake = PLANT_HANDSHAKE_FAST};
+    struct virtual_hub *h = virtual_hub_create(&config, &options, verbose());
+    const struct plant_vehicle_wish wish = {
+        .soc_pct = 30, .target_soc_pct = 90, .stay_s = (double)INFINITY};
+    const struct plant_fault fault = {.gun = 1, .value = (double)NAN};
+    assert_non_null(h);
+    virtual_hub_run(h, 2);
+    assert_int_equal(plant_plug(h->plant, 1, &wish), PLANT_OK);
+    assert_true(virtual_hub_reach(h, 1, GUN_STATE_CHARGING, 30));
+    virtual_hub_run(h, 15);
+    (void)virtual_hub_state(h, 1);
+    const int32_t both_w = h->status.slot[0].power_w;
+    assert_true(both_w > 40000);
+    assert_int_equal(plant_inject(h->plant, "module-silent", &fault), PLANT_OK);
+    virtual_hub_run(h, 15);
+    (void)virtual_hub_state(h, 1);
+    assert_in_range(h->status.slot[0].power_w, 29000, 30500);
+    assert_int_equal(plant_clear(h->plant, 0), PLANT_OK);
+    virtual_hub_run(h, 10);
+    (void)virtual_hub_state(h, 1);
+    assert_true(h->status.slot[0].power_w > both_w * 9 / 10);
+    assert_int_equal(virtual_hub_hazards(h), 0);
+    virtual_hub_destroy(h);
+}
+
 /* ---- unplugging --------------------------------------------------------------------------------------------- */
 
 static void test_unplug_by_force_in_every_state_leads_back_to_available(void **state) {
@@ -201,6 +231,7 @@ static void test_unplug_by_force_in_every_state_leads_back_to_available(void **s
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twelve_vehicles_full_sessions_without_hazard),
+        cmocka_unit_test(test_module_that_comes_back_joins_the_live_bus),
         cmocka_unit_test(test_unplug_by_force_in_every_state_leads_back_to_available),
         cmocka_unit_test(test_every_fault_while_charging_is_contained_and_recovered_from),
         cmocka_unit_test(test_every_fault_in_the_cable_check_is_contained_and_recovered_from),

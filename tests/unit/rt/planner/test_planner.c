@@ -267,6 +267,21 @@ static void test_planner_unhealthy_module_gets_nothing(void **state) {
     assert_int_equal(out.slot[0].reason, LIMIT_REASON_MODULES);
 }
 
+/* A module that comes back is asked onto the bus, and carries nothing before it is there. */
+static void test_planner_module_off_the_bus_is_asked_for_but_not_counted(void **state) {
+    (void)state;
+    serve(0, 500000, 100000);
+    in.slot[0].module[0].connected = false;
+    cycle_and_follow(2);
+    assert_true(out.slot[0].module[0].mn);
+    assert_false(out.slot[0].module[0].run);
+    assert_int_equal(out.slot[0].module[1].set_ma, 60000);
+    assert_int_equal(out.slot[0].budget_w, 30000);
+    in.slot[0].module[0].connected = true;
+    cycle_and_follow(2);
+    assert_int_equal(sum_ma(0), 100000);
+}
+
 static void test_planner_voltage_never_above_any_maximum(void **state) {
     (void)state;
     serve(0, 600000, 20000);
@@ -464,6 +479,7 @@ int main(void) {
         TEST(test_planner_spare_within_the_reserve_keeps_both_modules),
         TEST(test_planner_derating_of_connector_and_module_takes_effect),
         TEST(test_planner_unhealthy_module_gets_nothing),
+        TEST(test_planner_module_off_the_bus_is_asked_for_but_not_counted),
         TEST(test_planner_voltage_never_above_any_maximum),
         TEST(test_planner_module_power_is_taken_at_the_measured_voltage),
         TEST(test_planner_newcomer_waits_until_others_have_measurably_come_down),
