@@ -23,10 +23,9 @@ if(RINGMAIN_WERROR)
   add_compile_options(-Werror)
 endif()
 if(RINGMAIN_HARDEN)
-  add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fcf-protection=full
-                      -ftrivial-auto-var-init=zero)
-  if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-    add_compile_options(-fstack-clash-protection)
+  add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fcf-protection=full)
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU") # Debian 12's clang knows neither
+    add_compile_options(-fstack-clash-protection -ftrivial-auto-var-init=zero)
   endif()
 endif()
 add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed)
