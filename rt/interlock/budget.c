@@ -2,6 +2,8 @@
  * neighbour's PLC takes nothing from a running gun (S16). */
 #include "rt/interlock/interlock_private.h"
 
+#define ROUNDING_MA 1000 /* what shares rounded down may leave below the permitted current */
+
 void budget_islands(struct step *st) {
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         st->power[slot] = (struct power){.low_mv = INT32_MAX};
@@ -41,15 +43,20 @@ static int64_t charging_ma(const struct step *st, uint32_t slot) {
     return bound_ma;
 }
 
-/* The permitted current falls toward a lower bound by the normal ramp: the vehicle's target is followed, not jumped to.
+/* The permitted current falls toward a lower bound by the normal ramp, from what was commanded last: the vehicle's target
+ * is followed, not jumped to.
  * Only whole milliamperes are taken off and the clock advances by their time, so that frequent steps lose nothing. */
 static int64_t follow(struct step *st, uint32_t slot, int64_t bound_ma) {
     struct interlock_slot *own = &st->s->slot[slot];
     const int64_t ramp_ma_s = st->config->interlock.ramp_down_ma_s;
+    const int64_t last_ma = st->power[st->component_hold[slot]].last_ma;
     if (bound_ma >= own->budget_ma) {
         own->budget_ma = (int32_t)bound_ma;
         own->budget_us = st->now_us;
         return bound_ma;
+    }
+    if (last_ma + ROUNDING_MA < own->budget_ma) {
+        own->budget_ma = last_ma > bound_ma ? (int32_t)last_ma : (int32_t)bound_ma;
     }
     const int64_t fall_ma = (st->now_us - own->budget_us) * ramp_ma_s / 1000000;
     if (own->budget_ma - fall_ma <= bound_ma) {
@@ -158,7 +165,7 @@ static int64_t held_ma(const struct step *st, uint32_t slot, uint32_t module) {
     return cut_off || committed_ma <= st->config->interlock.i_off_ma ? 0 : committed_ma;
 }
 
-/* A module about to join holds the bus voltage without current behind its open MN (M1, M3): not yet one of the island. */
+/* A module about to join holds the bus voltage behind its open MN (M1, M3): not yet one of the island. */
 static bool is_joined(const struct step *st, uint32_t slot, uint32_t module) {
     return (st->view[slot].sure & KIND_BIT(CONTACTOR_MN0 + module)) != 0;
 }
@@ -166,16 +173,14 @@ static bool is_joined(const struct step *st, uint32_t slot, uint32_t module) {
 static void sum_slot(struct step *st, uint32_t slot) {
     struct power *power = &st->power[st->component_hold[slot]];
     const uint32_t modules = st->config->slot[slot].module_count;
+    power->last_ma += st->view[slot].set_sum_ma;
     for (uint32_t module = 0; module < modules; ++module) {
         const struct request_module *out = &st->out->slot[slot].module[module];
-        if (!out->run) {
+        if (!out->run || !is_joined(st, slot, module)) {
             power->held_ma += held_ma(st, slot, module);
             continue;
         }
         power->set_ma += out->set_ma;
-        if (!is_joined(st, slot, module)) {
-            continue;
-        }
         power->low_mv = min_i32(power->low_mv, out->set_mv);
         power->high_mv = out->set_mv > power->high_mv ? out->set_mv : power->high_mv;
     }
@@ -202,7 +207,7 @@ static void share_current(struct step *st, uint32_t slot, uint32_t module,
     struct request_module *out = &st->out->slot[slot].module[module];
     const int64_t left_ma =
         power->budget_ma > power->held_ma ? power->budget_ma - power->held_ma : 0;
-    if (power->set_ma > left_ma && out->set_ma > 0) {
+    if (is_joined(st, slot, module) && power->set_ma > left_ma && out->set_ma > 0) {
         out->set_ma = (int32_t)(out->set_ma * left_ma / power->set_ma);
         interlock_note(st, RULE_M4, slot, CONTACTORS_PER_SLOT + module);
     }

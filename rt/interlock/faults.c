@@ -171,6 +171,7 @@ static uint64_t contactor_faults(struct step *st, uint32_t slot) {
     const bool welded = ((gc->welded || edge_welded(st, slot)) && !dead_and_open(st, slot)) ||
                         (edge_welded(st, behind) && !dead_and_open(st, behind));
     if (gc->welded || edge) {
+        st->s->slot[slot].latched |= FAULT_BIT(FAULT_CONTACTOR_WELDED);
         interlock_note(st, gc->welded ? RULE_G6 : RULE_T7, slot, COMPONENT_NONE);
     }
     return bit_if(welded, FAULT_CONTACTOR_WELDED) | bit_if(suspect, FAULT_CONTACTOR_FEEDBACK) |

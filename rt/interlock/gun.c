@@ -89,7 +89,7 @@ static enum rule_id closing_refused(const struct step *st, uint32_t slot) {
         return RULE_S7; /* it is not known to be open */
     }
     if (!topology_alone(st, slot, true)) {
-        return RULE_T1;
+        return RULE_T1; /* a stage in which GC may close makes a gun live: two that ask at once refuse each other */
     }
     if (insulation_testing(st, slot)) {
         return RULE_N4;
@@ -192,9 +192,7 @@ void gun_guard(struct step *st, uint32_t slot) {
     } else if (wanted) {
         const enum rule_id refused = closing_refused(st, slot);
         out->gc = refused == RULE_NONE;
-        if (out->gc) {
-            topology_add_gun(st, slot);
-        } else {
+        if (!out->gc) {
             interlock_note(st, refused, slot, CONTACTOR_GC);
         }
     }

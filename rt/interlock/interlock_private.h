@@ -65,6 +65,7 @@ struct power {
     uint16_t gun;            /* the last of them */
     int32_t low_mv, high_mv; /* wanted by running modules; high 0 none runs */
     int64_t set_ma;          /* wanted by running modules */
+    int64_t last_ma;         /* commanded by the last output */
     int64_t held_ma;         /* what modules out of command may still deliver */
     int32_t bound_mv;        /* M5 */
     int64_t budget_ma;       /* M4 */
@@ -106,7 +107,6 @@ void contactor_change(struct step *st, uint32_t slot, unsigned kind, bool closed
 /* --- topology.c */
 void topology_evaluate(struct step *st);
 void topology_count(struct step *st);
-void topology_add_gun(struct step *st, uint32_t slot);
 bool topology_alone(const struct step *st, uint32_t slot, bool closing);
 
 /* --- faults.c */

@@ -97,9 +97,3 @@ bool topology_alone(const struct step *st, uint32_t slot, bool closing) {
     return island->guns == (own_gun ? 1 : 0) && island->live == (own_live ? 1 : 0) &&
            !(closing && st->ring_closed);
 }
-
-/* A GC that closes in this step counts for those that ask after it. */
-void topology_add_gun(struct step *st, uint32_t slot) {
-    ++st->may[st->component_may[slot]].guns;
-    ++st->hold[st->component_hold[slot]].guns;
-}

@@ -1,0 +1,355 @@
+/* T1, T2, T4, T7, E1 and S16: who may conduct to whom. */
+#include "tests/unit/rt/interlock/hub.h"
+
+static void test_components_all_open_are_single_slots(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(5, 1);
+    for (uint32_t slot = 0; slot < 5; ++slot) {
+        assert_int_equal(hub->state.slot[slot].island_may, slot);
+        assert_int_equal(hub->state.slot[slot].island_sure, slot);
+    }
+    hub_free(hub);
+}
+
+static void test_components_join_over_closed_boundaries(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(6, 1);
+    hub->contactor[1][CONTACTOR_MC] = STAYS_CLOSED; /* 1-2 */
+    hub->contactor[2][CONTACTOR_MC] = STAYS_CLOSED; /* 2-3 */
+    hub->contactor[5][CONTACTOR_MC] = STAYS_CLOSED; /* 5-0 */
+    hub_tick(hub, 5000);
+    const uint16_t expected[] = {0, 1, 1, 1, 4, 0};
+    for (uint32_t slot = 0; slot < 6; ++slot) {
+        assert_int_equal(hub->state.slot[slot].island_may, expected[slot]);
+        assert_int_equal(hub->state.slot[slot].island_sure, slot); /* nobody commanded it */
+    }
+    hub_free(hub);
+}
+
+static void test_components_of_every_pattern_of_six_boundaries(void **state) {
+    (void)state;
+    for (unsigned pattern = 0; pattern < 64; ++pattern) {
+        struct hub *hub = hub_ready(6, 1);
+        for (uint32_t slot = 0; slot < 6; ++slot) {
+            const bool closed = (pattern >> slot & 1u) != 0;
+            hub->contactor[slot][CONTACTOR_MC] = closed ? STAYS_CLOSED : FOLLOW;
+        }
+        hub_tick(hub, 5000);
+        for (uint32_t slot = 0; slot < 6; ++slot) {
+            /* by walking both ways, unlike the code */
+            uint32_t lowest = slot;
+            for (uint32_t at = slot, n = 0; n < 6 && (pattern >> at & 1u) != 0; ++n) {
+                at = (at + 1) % 6;
+                lowest = at < lowest ? at : lowest;
+            }
+            for (uint32_t at = slot, n = 0; n < 6 && (pattern >> ((at + 5) % 6) & 1u) != 0; ++n) {
+                at = (at + 5) % 6;
+                lowest = at < lowest ? at : lowest;
+            }
+            assert_int_equal(hub->state.slot[slot].island_may, lowest);
+        }
+        hub_free(hub);
+    }
+}
+
+static void test_series_pair_needs_both_closed(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(3, 1, true);
+    hub_run(hub, 500);
+    hub->contactor[1][CONTACTOR_MC] = STAYS_CLOSED;
+    hub_run(hub, 20);
+    assert_int_equal(hub->state.slot[2].island_may, 2);
+    assert_true(hub->state.slot[1].contactor[CONTACTOR_MC].welded);
+    assert_int_equal(hub->state.slot[1].latched, 0); /* the other one is open: service, not stop */
+    assert_true(hub->out.slot[1].permit);
+    hub->contactor[1][CONTACTOR_BC] = STAYS_CLOSED;
+    hub_tick(hub, 5000);
+    assert_int_equal(hub->state.slot[2].island_may, 1);
+    hub_free(hub);
+}
+
+static void test_one_slot_has_no_boundary(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(1, 2, true);
+    hub->config.slot[0].has_mc = true;
+    interlock_init(&hub->state, &hub->config, hub->now_us);
+    hub->contactor[0][CONTACTOR_MC] = STAYS_CLOSED;
+    hub_run(hub, 500);
+    assert_true(hub->state.slot[0].released);
+    hub_charging(hub, 0, 400000, 10000);
+    assert_int_equal(hub_sum_ma(hub, 0), 20000);
+    hub_free(hub);
+}
+
+static void test_relay_plc_has_no_boundary(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(3, 2, false);
+    hub->config.plc.contactor_frame = CONTACTOR_FRAME_RELAY;
+    interlock_init(&hub->state, &hub->config, hub->now_us);
+    hub->contactor[0][CONTACTOR_MC] = STAYS_CLOSED;
+    hub_run(hub, 500);
+    assert_true(hub->state.slot[0].released);
+    hub_charging(hub, 0, 400000, 10000);
+    assert_int_equal(hub_sum_ma(hub, 0), 20000);
+    hub_free(hub);
+}
+
+static void test_every_request_to_close_a_boundary_is_refused(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(3, 2, true);
+    hub_run(hub, 500);
+    hub->request.slot[1].mc = true;
+    hub->request.slot[1].bc = true;
+    hub->request.slot[1].reclaim = true;
+    hub_run(hub, 500);
+    assert_false(hub->out.slot[1].mc);
+    assert_false(hub->out.slot[1].bc);
+    assert_true(hub_noted(hub, RULE_E1, 1));
+    assert_int_equal(hub->state.slot[1].contactor[CONTACTOR_MC].operations, 0);
+    hub_free(hub);
+}
+
+/* T1 */
+static void test_two_guns_charge_on_two_islands(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_charging(hub, 0, 400000, 10000);
+    hub_charging(hub, 1, 300000, 20000);
+    assert_int_equal(hub_sum_ma(hub, 0), 20000);
+    assert_int_equal(hub_sum_ma(hub, 1), 40000);
+    hub_free(hub);
+}
+
+static void test_boundary_closing_on_its_own_opens_both_guns_at_once(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(4, 2);
+    hub_charging(hub, 0, 400000, 10000);
+    hub_charging(hub, 1, 300000, 20000);
+    hub_charging(hub, 2, 350000, 5000);
+    hub->contactor[0][CONTACTOR_MC] = STAYS_CLOSED;
+    hub_tick(hub, 5000);
+    assert_false(hub->out.slot[0].gc);
+    assert_false(hub->out.slot[1].gc);
+    assert_int_equal(hub_sum_ma(hub, 0), 0);
+    assert_int_equal(hub_sum_ma(hub, 1), 0);
+    assert_true(hub_noted(hub, RULE_T1, 0));
+    assert_true(hub_noted(hub, RULE_T1, 1));
+    assert_true(hub->out.slot[2].gc); /* S16 */
+    assert_int_equal(hub_sum_ma(hub, 2), 10000);
+    hub_run(hub, 20);
+    assert_true(hub->state.slot[0].latched & BIT(CONTACTOR_WELDED));
+    assert_true(hub->state.slot[1].latched & BIT(CONTACTOR_WELDED)); /* T7: both */
+    assert_int_equal(hub->state.slot[2].latched, 0);
+    assert_true(hub_noted(hub, RULE_T7, 0));
+    hub_free(hub);
+}
+
+static void test_fused_slots_stay_locked_out_until_cleared_in_order(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(4, 2);
+    hub->contactor[1][CONTACTOR_MC] = STAYS_CLOSED;
+    hub_run(hub, 50);
+    hub_vehicle(hub, 2, 500000, HLC_STAGE_CABLE_CHECK);
+    hub->request.slot[2].gc = true;
+    hub_run(hub, 50);
+    assert_false(hub->out.slot[2].gc);
+    hub->contactor[1][CONTACTOR_MC] = FOLLOW;
+    hub_run(hub, 200);
+    assert_false(hub->out.slot[2].gc);
+    hub->in.clear_faults[2] = BIT(CONTACTOR_WELDED);
+    hub_tick(hub, 5000);
+    assert_true(hub->state.slot[2].latched & BIT(CONTACTOR_WELDED)); /* the book is slot 1's */
+    hub->in.clear_faults[2] = 0;
+    hub->in.clear_faults[1] = BIT(CONTACTOR_WELDED);
+    hub_tick(hub, 5000);
+    assert_int_equal(hub->state.slot[1].latched, 0);
+    hub->in.clear_faults[1] = 0;
+    hub->in.clear_faults[2] = BIT(CONTACTOR_WELDED);
+    hub_tick(hub, 5000);
+    hub->in.clear_faults[2] = 0;
+    assert_int_equal(hub->state.slot[2].latched, 0);
+    hub_run(hub, 10);
+    assert_true(hub->out.slot[2].gc);
+    hub_free(hub);
+}
+
+static void test_two_guns_asking_in_one_step_over_an_unknown_boundary(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(4, 2);
+    hub_vehicle(hub, 1, 500000, HLC_STAGE_NONE);
+    hub_vehicle(hub, 2, 500000, HLC_STAGE_NONE);
+    /* the boundary between them is not known to be open: only its feedback is old */
+    hub->now_us += 250001;
+    const int64_t old_us = hub->image.slot[1].contactor[CONTACTOR_MC].at_us;
+    hub_refresh(hub);
+    hub->image.slot[1].contactor[CONTACTOR_MC].at_us = old_us;
+    hub->request.slot[1].gc = true;
+    hub->request.slot[2].gc = true;
+    hub_stage(hub, 1, HLC_STAGE_PRECHARGE); /* any live stage makes the other one refuse: T4 */
+    hub_stage(hub, 2, HLC_STAGE_PRECHARGE);
+    hub_step(hub);
+    assert_int_equal(hub->state.slot[2].island_may, 1);
+    assert_false(hub->out.slot[1].gc);
+    assert_false(hub->out.slot[2].gc);
+    assert_true(hub_noted(hub, RULE_T1, 1));
+    /* known again: both may */
+    hub_tick(hub, 5000);
+    assert_true(hub->out.slot[1].gc);
+    assert_true(hub->out.slot[2].gc);
+    hub_free(hub);
+}
+
+static void test_gun_beside_a_live_slot_over_an_unknown_boundary_refused(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(4, 2);
+    hub_charging(hub, 1, 400000, 10000);
+    hub_vehicle(hub, 2, 500000, HLC_STAGE_CABLE_CHECK);
+    hub->request.slot[2].gc = true;
+    hub->now_us += 250001;
+    const int64_t old_us = hub->image.slot[1].contactor[CONTACTOR_MC].at_us;
+    hub_refresh(hub);
+    hub->image.slot[1].contactor[CONTACTOR_MC].at_us = old_us;
+    hub_step(hub);
+    assert_false(hub->out.slot[2].gc);
+    assert_true(hub->out.slot[1].gc); /* mere silence stops nobody (S16) */
+    assert_int_equal(hub_sum_ma(hub, 1), 20000);
+    hub_free(hub);
+}
+
+static void test_gun_beside_an_inlet_under_voltage_refused(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(4, 2);
+    hub_voltage(hub, 1, 0, 60001); /* GC 1 open, its inlet live */
+    hub->contactor[1][CONTACTOR_MC] = POLES_DIFFER;
+    hub_vehicle(hub, 2, 500000, HLC_STAGE_CABLE_CHECK);
+    hub->request.slot[2].gc = true;
+    hub->state.slot[2].released = true;
+    hub_tick(hub, 5000);
+    assert_false(hub->out.slot[2].gc);
+    hub_free(hub);
+}
+
+/* T2 */
+static void test_closed_ring_is_noted_and_locks_everybody_out(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_vehicle(hub, 1, 500000, HLC_STAGE_CABLE_CHECK);
+    for (uint32_t slot = 0; slot < 3; ++slot) {
+        hub->contactor[slot][CONTACTOR_MC] = STAYS_CLOSED;
+    }
+    hub->request.slot[1].gc = true;
+    hub_tick(hub, 5000);
+    assert_false(hub->out.slot[1].gc);
+    assert_true(hub_noted(hub, RULE_T2, 0));
+    for (uint32_t slot = 0; slot < 3; ++slot) {
+        assert_int_equal(hub->state.slot[slot].island_may, 0);
+        assert_true(hub->state.slot[slot].faults & BIT(CONTACTOR_FEEDBACK));
+    }
+    hub_free(hub);
+}
+
+static void test_ring_of_unknown_boundaries_refuses_to_close(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(2, 2);
+    hub_vehicle(hub, 1, 500000, HLC_STAGE_CABLE_CHECK);
+    hub->request.slot[1].gc = true;
+    int64_t old_us[2];
+    for (uint32_t slot = 0; slot < 2; ++slot) {
+        old_us[slot] = hub->image.slot[slot].contactor[CONTACTOR_MC].at_us;
+    }
+    hub->now_us += 250001;
+    hub_refresh(hub);
+    hub->image.slot[0].contactor[CONTACTOR_MC].at_us = old_us[0];
+    hub->image.slot[1].contactor[CONTACTOR_MC].at_us = old_us[1];
+    hub_step(hub);
+    assert_true(hub_noted(hub, RULE_T2, 0));
+    assert_false(hub->out.slot[1].gc);
+    /* one of the two parallel boundaries known open: still one island, but no ring */
+    hub_refresh(hub);
+    hub->image.slot[0].contactor[CONTACTOR_MC].at_us = old_us[0];
+    hub_step(hub);
+    assert_false(hub_noted(hub, RULE_T2, 0));
+    assert_true(hub->out.slot[1].gc);
+    hub_free(hub);
+}
+
+/* live */
+static void test_live_by_gc_voltage_stage_or_ignorance(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    assert_false(hub->state.slot[1].live);
+    hub_voltage(hub, 1, 0, 60000);
+    hub_tick(hub, 5000);
+    assert_false(hub->state.slot[1].live);
+    hub_voltage(hub, 1, 0, 60001);
+    hub_tick(hub, 5000);
+    assert_true(hub->state.slot[1].live);
+    hub_voltage(hub, 1, 0, 0);
+    for (int stage = HLC_STAGE_NONE; stage < HLC_STAGE_COUNT; ++stage) {
+        hub_stage(hub, 1, (enum hlc_stage)stage);
+        hub_tick(hub, 5000);
+        assert_int_equal(hub->state.slot[1].live,
+                         stage >= HLC_STAGE_CABLE_CHECK && stage <= HLC_STAGE_WELDING_DETECTION);
+    }
+    hub_stage(hub, 1, HLC_STAGE_NONE);
+    hub->image.slot[1].gun_mv.valid = false;
+    hub_tick(hub, 5000);
+    assert_true(hub->state.slot[1].live);
+    hub->image.slot[1].gun_mv.valid = true;
+    hub->contactor[1][CONTACTOR_GC] = POLES_DIFFER;
+    hub_tick(hub, 5000);
+    assert_true(hub->state.slot[1].live);
+    hub_free(hub);
+}
+
+/* S4 and S16: a silent PLC takes its own slot out and nobody else's session */
+static void test_silent_plc_leaves_neighbours_charging(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(4, 2);
+    for (uint32_t slot = 0; slot < 3; ++slot) {
+        hub_charging(hub, slot, 400000, 10000);
+    }
+    hub->silent[1] = true;
+    hub_run(hub, 2000);
+    assert_false(hub->out.slot[1].gc);
+    assert_true(hub->out.slot[0].gc);
+    assert_true(hub->out.slot[2].gc);
+    assert_int_equal(hub_sum_ma(hub, 0), 20000);
+    assert_int_equal(hub_sum_ma(hub, 1), 0);
+    assert_int_equal(hub_sum_ma(hub, 2), 20000);
+    /* but beyond its boundary nothing closes */
+    hub->request.slot[2].gc = false;
+    hub->request.slot[2].stop = STOP_CLASS_EMERGENCY;
+    hub_run(hub, 200);
+    hub->request.slot[2].stop = STOP_CLASS_NONE;
+    hub->request.slot[2].gc = true;
+    hub_stage(hub, 2, HLC_STAGE_CABLE_CHECK);
+    hub_voltage(hub, 2, 0, 0);
+    hub_run(hub, 200);
+    assert_false(hub->out.slot[2].gc);
+    assert_true(hub_noted(hub, RULE_T1, 2));
+    hub_free(hub);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_components_all_open_are_single_slots),
+        cmocka_unit_test(test_components_join_over_closed_boundaries),
+        cmocka_unit_test(test_components_of_every_pattern_of_six_boundaries),
+        cmocka_unit_test(test_series_pair_needs_both_closed),
+        cmocka_unit_test(test_one_slot_has_no_boundary),
+        cmocka_unit_test(test_relay_plc_has_no_boundary),
+        cmocka_unit_test(test_every_request_to_close_a_boundary_is_refused),
+        cmocka_unit_test(test_two_guns_charge_on_two_islands),
+        cmocka_unit_test(test_boundary_closing_on_its_own_opens_both_guns_at_once),
+        cmocka_unit_test(test_fused_slots_stay_locked_out_until_cleared_in_order),
+        cmocka_unit_test(test_two_guns_asking_in_one_step_over_an_unknown_boundary),
+        cmocka_unit_test(test_gun_beside_a_live_slot_over_an_unknown_boundary_refused),
+        cmocka_unit_test(test_gun_beside_an_inlet_under_voltage_refused),
+        cmocka_unit_test(test_closed_ring_is_noted_and_locks_everybody_out),
+        cmocka_unit_test(test_ring_of_unknown_boundaries_refuses_to_close),
+        cmocka_unit_test(test_live_by_gc_voltage_stage_or_ignorance),
+        cmocka_unit_test(test_silent_plc_leaves_neighbours_charging),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
