@@ -169,8 +169,7 @@ static void modules(struct control *c, uint32_t slot, struct event_batch *events
     struct control_shadow *shadow = &c->slot[slot].shadow;
     const struct interlock_slot *own = &c->interlock.slot[slot];
     for (uint32_t j = 0; j < c->config->slot[slot].module_count; j++) {
-        const bool usable =
-            gun_module_usable(c->config, &c->image.slot[slot], own, slot, j, now_us);
+        const bool usable = gun_module_usable(&c->image.slot[slot], own, j);
         if (usable != ((shadow->usable >> j & 1) != 0)) {
             shadow->usable ^= (uint8_t)(1u << j);
             report(events, EVENT_MODULE, slot, j, usable, (uint32_t)own->module[j].fault, 0,

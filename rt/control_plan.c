@@ -68,7 +68,7 @@ static void fill_module(const struct control *c, uint32_t slot, uint32_t module,
     const struct image_module *m = &c->image.slot[slot].module[module];
     const struct interlock_slot *own = &c->interlock.slot[slot];
     const int32_t fresh_ms = c->config->interlock.t_mod_soft_ms;
-    out->healthy = gun_module_usable(c->config, &c->image.slot[slot], own, slot, module, now_us);
+    out->healthy = gun_module_usable(&c->image.slot[slot], own, module);
     out->connected =
         contactor_sure(&c->interlock, c->config, &c->image, slot, CONTACTOR_MN0 + module, now_us);
     out->capability_w = control_capability_w(c, slot, module, now_us);

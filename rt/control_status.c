@@ -52,8 +52,7 @@ static void fill_module(const struct control *c, uint32_t slot, uint32_t module,
     const struct image_module *m = &c->image.slot[slot].module[module];
     const struct interlock_slot *own = &c->interlock.slot[slot];
     const struct interlock_module *set = &own->module[module];
-    const bool usable =
-        gun_module_usable(c->config, &c->image.slot[slot], own, slot, module, now_us);
+    const bool usable = gun_module_usable(&c->image.slot[slot], own, module);
     out->flags =
         (uint8_t)((usable ? STATUS_MODULE_HEALTHY : 0u) | (set->run ? STATUS_MODULE_RUNNING : 0u) |
                   (shown(&m->on, now_us) == 1 ? STATUS_MODULE_ON : 0u) |

@@ -53,17 +53,10 @@ const struct config_connector *gun_connector(const struct gun_inputs *in) {
     return &in->config->connector[index];
 }
 
-bool gun_module_usable(const struct config *config, const struct image_slot *image,
-                       const struct interlock_slot *interlock, uint32_t slot, uint32_t module,
-                       int64_t now_us) {
-    assert(slot < config->slots && module < RM_MODULES_PER_SLOT_MAX);
-    const struct image_module *m = &image->module[module];
-    const struct contactor_book *mn = &interlock->contactor[CONTACTOR_MN0 + module];
-    return m->last_rx_us != 0 &&
-           now_us - m->last_rx_us <= (int64_t)config->interlock.t_mod_soft_ms * 1000 &&
-           (m->alarm_bits & MODULE_ALARM_CONDEMNS) == 0 &&
-           interlock->module[module].fault == FAULT_NONE && !mn->stuck && !mn->welded &&
-           !mn->untrusted;
+bool gun_module_usable(const struct image_slot *image, const struct interlock_slot *interlock,
+                       uint32_t module) {
+    assert(module < RM_MODULES_PER_SLOT_MAX);
+    return interlock->module[module].fault == FAULT_NONE && image->module[module].last_rx_us != 0;
 }
 
 int32_t gun_current_limit_ma(const struct config *config, const struct interlock_slot *interlock,
@@ -99,7 +92,7 @@ static void look_at_modules(const struct gun_inputs *in, struct gun_view *v) {
                                                ? &in->image->contactor[CONTACTOR_MN0 + j]
                                                : &in->image->module[j].relay;
         const uint8_t bit = (uint8_t)(1u << j);
-        if (gun_module_usable(in->config, in->image, in->interlock, in->slot, j, in->now_us)) {
+        if (gun_module_usable(in->image, in->interlock, j)) {
             v->usable |= bit;
         }
         const int32_t fresh_ms = slot->module[j].mn_on_plc ? GUN_STATUS_MS : GUN_HLC_MS;

@@ -81,10 +81,9 @@ void gun_deny(struct gun *g);
 /* true while the slot's gun, path or vehicle is in a session that control_shutdown has to wait for. */
 bool gun_in_session(const struct gun *g);
 
-/* May this module be used: heard within t_mod_soft, no condemning alarm, neither it nor its MN faulty. */
-bool gun_module_usable(const struct config *config, const struct image_slot *image,
-                       const struct interlock_slot *interlock, uint32_t slot, uint32_t module,
-                       int64_t now_us);
+/* May this module be used: it has been heard, and the interlocks find no fault in it or its MN. */
+bool gun_module_usable(const struct image_slot *image, const struct interlock_slot *interlock,
+                       uint32_t module);
 
 /* Connector and cable current of a slot's gun as temperature allows, also with a broken sensor (S11). */
 int32_t gun_current_limit_ma(const struct config *config, const struct interlock_slot *interlock,
