@@ -206,6 +206,7 @@ struct plant_report {
     uint32_t
         sessions_completed; /* ended as the vehicle or driver wanted, or by a normal stop of the host after energy */
     uint32_t sessions_failed;
+    /* of the failed sessions; beside them NOT_UNLOCKED: drivers held by the lock after their session */
     uint32_t failures[PLANT_FAILURE_COUNT];
     uint32_t vehicles; /* plugged in now */
     uint32_t charging; /* drawing current now */

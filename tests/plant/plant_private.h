@@ -166,7 +166,7 @@ struct vehicle {
     int64_t output_lost_us;
     int64_t stop_seen_us;   /* STOP_REQUEST seen; NEVER */
     int64_t stall_until_us; /* injected: stays in its stage */
-    bool started, complete, served, ended, failed;
+    bool started, complete, served, ended, failed, stranded;
     bool driver_stop;
     enum plant_failure failure;
     double target_v, target_a, energy_wh, start_energy_wh;

@@ -17,6 +17,7 @@
 #define PRECHARGE_WINDOW_V      20.0
 #define CONTACTOR_LAG_US        25000
 #define AFTER_CABLE_CHECK_US    4000000 /* goes on by then even if the voltage is left up */
+#define PULL_US                 30000000
 #define SAFE_V                  60.0
 
 /* From plug: waiting for the wake-up, SLAC, SDP, session setup, service discovery. 12 s in all. */
@@ -511,11 +512,10 @@ static void driver(struct plant *p, uint32_t slot, int64_t now_us) {
     }
     if (!s->node.locked) {
         vehicle_leave(p, slot, now_us);
-    } else if (now_us - v->leave_us >
-               30000000) { /* pulls in vain for half a minute, then tries now and again */
+    } else if (!v->stranded && now_us - v->leave_us > PULL_US) {
+        v->stranded = true; /* counted once; the driver pulls on */
         p->report.failures[PLANT_FAILURE_NOT_UNLOCKED]++;
         plant_event(p, PLANT_EVENT_SESSION_END, slot, "driver cannot unplug: still locked");
-        v->leave_us = now_us;
     }
 }
 
