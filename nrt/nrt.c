@@ -42,7 +42,8 @@ static void leave_link(const struct nrt *n, const char *name, const char *target
         return;
     }
     snprintf(link, sizeof link, "%s/%s", n->config.rt.run_folder, name);
-    snprintf(beside, sizeof beside, "%s/.%s.%ld", n->config.rt.run_folder, name, (long)getpid());
+    snprintf(beside, sizeof beside, "%s/.%s.new", n->config.rt.run_folder, name);
+    unlink(beside); /* of a run that was killed here */
     if (symlink(full, beside) != 0 || rename(beside, link) != 0) {
         nrt_say("%s: cannot be made: %s (only ringmainctl misses it)", link, strerror(errno));
         unlink(beside);

@@ -32,10 +32,21 @@ void fake_place(char folder[64], char shm_name[SHM_NAME_MAX]) {
 }
 
 void fake_clean(const char *folder, const char *shm_name) {
-    static const char *const NAMES[] = {"nrt.sock",      "plant.sock",  "nrt.config",
-                                        "nrt.events",    "log",         "log.sessions.jsonl",
-                                        "log.keep.json", "stderr",      "config.json",
-                                        "list.json",     "notify.sock", "file"};
+    static const char *const NAMES[] = {"nrt.sock",
+                                        "plant.sock",
+                                        "nrt.config",
+                                        "nrt.events",
+                                        ".nrt.config.new",
+                                        ".nrt.events.new",
+                                        "log.keep.json.new",
+                                        "log",
+                                        "log.sessions.jsonl",
+                                        "log.keep.json",
+                                        "stderr",
+                                        "config.json",
+                                        "list.json",
+                                        "notify.sock",
+                                        "file"};
     (void)shm_unlink_all(shm_name);
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         char path[128];
