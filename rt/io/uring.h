@@ -50,6 +50,7 @@ struct uring {
     bool seen_pending; /* the last completion handed out has not been acknowledged yet */
     bool deferred;     /* IORING_SETUP_DEFER_TASKRUN in use (kernel 6.1) */
     struct __kernel_timespec tick_at;
+    uint16_t tick_number;    /* of the tick asked for last: the only one handed out */
     uint64_t submit_errors;  /* refused submissions (EBUSY, EAGAIN): retried by the next call */
     uint64_t flush_timeouts; /* sends that did not complete at once: never seen on a sound kernel */
     uint64_t
@@ -69,6 +70,7 @@ int uring_place(struct uring *u, uint32_t place, int fd) RM_MUST_CHECK;
 void uring_receive(struct uring *u, uint32_t place, uint16_t generation);
 void uring_cancel_receive(struct uring *u, uint32_t place, uint16_t generation);
 void uring_poll(struct uring *u, uint32_t place, uint16_t generation);
+/* One tick at a time: asking again replaces a tick that is still outstanding. */
 void uring_tick_at(struct uring *u, int64_t at_ns);
 /* The chain taken by bus_chain_begin(), linked: the first failure cancels the rest, so that order is kept. */
 void uring_send_chain(struct uring *u, uint32_t place, const struct bus *bus);

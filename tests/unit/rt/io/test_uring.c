@@ -268,6 +268,18 @@ static void test_uring_tick_in_the_past_fires_once_at_once(void **state) {
     assert_false(await(URING_TICK, &event));
 }
 
+static void test_uring_tick_asked_again_replaces_the_outstanding_one(void **state) {
+    (void)state;
+    struct uring_event event;
+    int64_t first_ns = clock_now_ns() + 5 * MS, second_ns = first_ns + 20 * MS;
+    uring_tick_at(&ring, first_ns);
+    (void)uring_wait(&ring, 1 * MS); /* the kernel has the first one */
+    uring_tick_at(&ring, second_ns);
+    assert_true(await(URING_TICK, &event));
+    assert_true(clock_now_ns() >= second_ns);
+    assert_false(await(URING_TICK, &event));
+}
+
 static void test_uring_poll_rings_for_every_write(void **state) {
     (void)state;
     int bell = eventfd(0, EFD_NONBLOCK);
@@ -323,6 +335,7 @@ int main(void) {
         TEST(test_uring_send_to_closed_peer_reports_lost),
         TEST(test_uring_tick_never_fires_early),
         TEST(test_uring_tick_in_the_past_fires_once_at_once),
+        TEST(test_uring_tick_asked_again_replaces_the_outstanding_one),
         TEST(test_uring_poll_rings_for_every_write),
         TEST(test_uring_wait_nothing_to_do_times_out),
         TEST(test_uring_open_without_descriptors_names_the_cause),
