@@ -52,6 +52,8 @@ static void usage(FILE *out) {
         "judge\n"
         "  --config FILE          the hub (charger.json)\n"
         "  --transport T          socketcan, unix:FOLDER or udp:HOST:BASEPORT, for all interfaces\n"
+        "  --map NAME=OTHER       the interface NAME of the hub is called OTHER at this end of the "
+        "wire\n"
         "  --run-folder DIR       where plant.sock is made\n"
         "  --seed N               of vehicles, arrivals and faults (default 1)\n"
         "  --demo                 ten cars in the first 20 s, two nearly full, then one after "
@@ -131,6 +133,7 @@ static int parse_word(const char *name, const char *text, const char *const *wor
 enum option_code {
     O_CONFIG = 256,
     O_TRANSPORT,
+    O_MAP,
     O_RUN_FOLDER,
     O_SEED,
     O_DEMO,
@@ -150,6 +153,7 @@ enum option_code {
 
 static const struct option long_options[] = {{"config", required_argument, NULL, O_CONFIG},
                                              {"transport", required_argument, NULL, O_TRANSPORT},
+                                             {"map", required_argument, NULL, O_MAP},
                                              {"run-folder", required_argument, NULL, O_RUN_FOLDER},
                                              {"seed", required_argument, NULL, O_SEED},
                                              {"demo", no_argument, NULL, O_DEMO},
@@ -168,7 +172,8 @@ static const struct option long_options[] = {{"config", required_argument, NULL,
                                              {NULL, 0, NULL, 0}};
 
 struct arguments {
-    const char *config, *transport, *run_folder;
+    const char *config, *transport, *run_folder, *map[RM_INTERFACES_MAX];
+    int maps;
 };
 
 /* One option; -1: go on, else the exit code. */
@@ -180,6 +185,13 @@ static int take_option(struct program *g, struct arguments *a, int option) {
     switch ((enum option_code)option) {
     case O_CONFIG: a->config = optarg; return -1;
     case O_TRANSPORT: a->transport = optarg; return -1;
+    case O_MAP:
+        if (a->maps >= RM_INTERFACES_MAX) {
+            fprintf(stderr, "ringmain-plant: --map %s: at most %d\n", optarg, RM_INTERFACES_MAX);
+            return 2;
+        }
+        a->map[a->maps++] = optarg;
+        return -1;
     case O_RUN_FOLDER: a->run_folder = optarg; return -1;
     case O_SEED:
         if (!parse_number("--seed", optarg, 0, 9e15, &number)) {
@@ -213,6 +225,20 @@ static int take_option(struct program *g, struct arguments *a, int option) {
     return 2;
 }
 
+/* NAME=OTHER: the interface NAME is called OTHER here (two controllers on one wire have two names). */
+static bool rename_interface(struct config *config, const char *map) {
+    const char *equals = strchr(map, '=');
+    const size_t length = equals != NULL ? (size_t)(equals - map) : 0;
+    for (uint32_t i = 0; equals != NULL && i < config->interfaces; i++) {
+        struct config_interface *c = &config->interface[i];
+        if (strlen(c->name) == length && strncmp(c->name, map, length) == 0) {
+            const int written = snprintf(c->name, sizeof(c->name), "%s", equals + 1);
+            return written > 0 && (size_t)written < sizeof(c->name);
+        }
+    }
+    return false;
+}
+
 static int read_arguments(struct program *g, int argc, char **argv) {
     struct arguments a = {0};
     int option;
@@ -235,6 +261,15 @@ static int read_arguments(struct program *g, int argc, char **argv) {
     if (config_override(&g->config, a.transport, NULL, a.run_folder, &errors) != 0) {
         config_errors_print(stderr, "command line", &errors);
         return 2;
+    }
+    for (int i = 0; i < a.maps; i++) {
+        if (!rename_interface(&g->config, a.map[i])) {
+            fprintf(stderr,
+                    "ringmain-plant: --map %s: NAME=OTHER with an interface of the hub is needed, "
+                    "OTHER at most %zu characters\n",
+                    a.map[i], sizeof(g->config.interface[0].name) - 1);
+            return 2;
+        }
     }
     return -1;
 }
