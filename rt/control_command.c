@@ -190,6 +190,10 @@ static struct answer reset_estop(struct control *c, int64_t now_us) {
         }
     }
     c->interlock_in.reset_estop = true;
+    /* A PLC holds the stop too (ESTOP_LATCHED) until it hears CLEAR_FAULTS: the same person's word. */
+    for (uint32_t i = 0; i < c->config->slots; i++) {
+        c->slot[i].clear_plc = c->slot[i].clear_plc || c->image.slot[i].plc_fault_reason != 0;
+    }
     return ok();
 }
 

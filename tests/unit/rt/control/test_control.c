@@ -503,7 +503,6 @@ static void test_estop_all_off_frames_lead_and_only_a_reset_frees(void **state) 
     control_latches(hub->control, latched, &estop);
     assert_true(estop);
     assert_int_equal(give(COMMAND_RESET_ESTOP, EVENT_SLOT_NONE, 0, ""), COMMAND_STATUS_OK);
-    (void)give(COMMAND_CLEAR_FAULT, EVENT_SLOT_NONE, 0, "");
     virtual_hub_run(hub, 5);
     for (int gun = 1; gun <= 2; gun++) {
         (void)plant_unplug(hub->plant, gun, false);
