@@ -2,8 +2,6 @@
  * neighbour's PLC takes nothing from a running gun (S16). */
 #include "rt/interlock/interlock_private.h"
 
-#define ROUNDING_MA 1000 /* what shares rounded down may leave below the permitted current */
-
 void budget_islands(struct step *st) {
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         st->power[slot] = (struct power){.low_mv = INT32_MAX};
@@ -55,7 +53,7 @@ static int64_t follow(struct step *st, uint32_t slot, int64_t bound_ma) {
         own->budget_us = st->now_us;
         return bound_ma;
     }
-    if (last_ma + ROUNDING_MA < own->budget_ma) {
+    if (last_ma < own->budget_ma) {
         own->budget_ma = last_ma > bound_ma ? (int32_t)last_ma : (int32_t)bound_ma;
     }
     const int64_t fall_ma = (st->now_us - own->budget_us) * ramp_ma_s / 1000000;
@@ -173,7 +171,6 @@ static bool is_joined(const struct step *st, uint32_t slot, uint32_t module) {
 static void sum_slot(struct step *st, uint32_t slot) {
     struct power *power = &st->power[st->component_hold[slot]];
     const uint32_t modules = st->config->slot[slot].module_count;
-    power->last_ma += st->view[slot].set_sum_ma;
     for (uint32_t module = 0; module < modules; ++module) {
         const struct request_module *out = &st->out->slot[slot].module[module];
         if (!out->run || !is_joined(st, slot, module)) {
@@ -181,6 +178,7 @@ static void sum_slot(struct step *st, uint32_t slot) {
             continue;
         }
         power->set_ma += out->set_ma;
+        power->last_ma += st->s->slot[slot].module[module].set_ma;
         power->low_mv = min_i32(power->low_mv, out->set_mv);
         power->high_mv = out->set_mv > power->high_mv ? out->set_mv : power->high_mv;
     }
@@ -201,16 +199,18 @@ static void level_voltage(struct step *st, uint32_t slot, uint32_t module,
     }
 }
 
-/* M4: each running module gives up the same part. */
-static void share_current(struct step *st, uint32_t slot, uint32_t module,
-                          const struct power *power) {
+/* M4: each running module gives up the same part. Rounding is carried from one to the next, so that the whole is given. */
+static void share_current(struct step *st, uint32_t slot, uint32_t module, struct power *power) {
     struct request_module *out = &st->out->slot[slot].module[module];
     const int64_t left_ma =
         power->budget_ma > power->held_ma ? power->budget_ma - power->held_ma : 0;
-    if (is_joined(st, slot, module) && power->set_ma > left_ma && out->set_ma > 0) {
-        out->set_ma = (int32_t)(out->set_ma * left_ma / power->set_ma);
-        interlock_note(st, RULE_M4, slot, CONTACTORS_PER_SLOT + module);
+    if (!is_joined(st, slot, module) || power->set_ma <= left_ma || out->set_ma == 0) {
+        return;
     }
+    const int64_t before_ma = power->shared_ma * left_ma / power->set_ma;
+    power->shared_ma += out->set_ma;
+    out->set_ma = (int32_t)(power->shared_ma * left_ma / power->set_ma - before_ma);
+    interlock_note(st, RULE_M4, slot, CONTACTORS_PER_SLOT + module);
 }
 
 void budget_apply(struct step *st) {
@@ -219,7 +219,7 @@ void budget_apply(struct step *st) {
     }
     bounds(st);
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
-        const struct power *power = &st->power[st->component_hold[slot]];
+        struct power *power = &st->power[st->component_hold[slot]];
         const uint32_t modules = st->config->slot[slot].module_count;
         for (uint32_t module = 0; module < modules; ++module) {
             if (st->out->slot[slot].module[module].run) {

@@ -65,7 +65,8 @@ struct power {
     uint16_t gun;            /* the last of them */
     int32_t low_mv, high_mv; /* wanted by running modules; high 0 none runs */
     int64_t set_ma;          /* wanted by running modules */
-    int64_t last_ma;         /* commanded by the last output */
+    int64_t last_ma;         /* commanded of them by the last output */
+    int64_t shared_ma;       /* of set_ma, shared out so far */
     int64_t held_ma;         /* what modules out of command may still deliver */
     int32_t bound_mv;        /* M5 */
     int64_t budget_ma;       /* M4 */

@@ -24,6 +24,24 @@ static bool is_off_books(const struct step *st, uint32_t slot, uint32_t module) 
     return gone || contactor_confirmed_open(st, slot, CONTACTOR_MN0 + module);
 }
 
+/* A reading beyond the nameplate is no reading: the nameplate is the worst case (S7), and one module's nonsense cannot
+ * use up the site's power (S16). */
+static void take_measurement(struct step *st, uint32_t slot, uint32_t module,
+                             int64_t commanded_uw) {
+    const struct config_module *rated = &st->config->slot[slot].module[module];
+    const struct image_module *image = &st->image->slot[slot].module[module];
+    struct interlock_module *own = &st->s->slot[slot].module[module];
+    const bool known = is_fresh(st, &image->voltage_mv, st->module_stale_ms);
+    const int32_t mv = known ? image->voltage_mv.value : own->set_mv;
+    const int32_t measured_ma = min_i32(image->current_ma.value, rated->max_current_ma);
+    int64_t measured_uw = product_uw(mv, measured_ma);
+    if (measured_uw > (int64_t)rated->rated_w * 1000000) {
+        measured_uw = (int64_t)rated->rated_w * 1000000;
+    }
+    own->committed_ma = measured_ma > own->set_ma ? measured_ma : own->set_ma;
+    own->committed_uw = larger(commanded_uw, measured_uw);
+}
+
 void limits_books(struct step *st, uint32_t slot) {
     int64_t *sum_ma = &st->view[slot].set_sum_ma;
     const uint32_t modules = st->config->slot[slot].module_count;
@@ -38,11 +56,8 @@ void limits_books(struct step *st, uint32_t slot) {
             own->committed_uw = commanded_uw;
         } else if (is_fresh(st, current, st->module_stale_ms) &&
                    current->at_us != own->measured_us) {
-            const bool known = is_fresh(st, &image->voltage_mv, st->module_stale_ms);
-            const int32_t mv = known ? image->voltage_mv.value : own->set_mv;
             own->measured_us = current->at_us;
-            own->committed_ma = current->value > own->set_ma ? current->value : own->set_ma;
-            own->committed_uw = larger(commanded_uw, product_uw(mv, current->value));
+            take_measurement(st, slot, module, commanded_uw);
         } else {
             own->committed_ma = own->set_ma > own->committed_ma ? own->set_ma : own->committed_ma;
             own->committed_uw = larger(commanded_uw, own->committed_uw);

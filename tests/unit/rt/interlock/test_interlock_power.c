@@ -525,6 +525,19 @@ static void test_measured_without_voltage_uses_the_setpoint(void **state) {
     hub_free(hub);
 }
 
+static void test_measured_nonsense_counts_as_the_nameplate(void **state) {
+    (void)state;
+    struct hub *hub = site(1000000);
+    hub_charging(hub, 0, 400000, 10000);
+    hub->own_module_ma[0] = true;
+    hub->image.slot[0].module[0].current_ma.value = INT32_MAX;
+    hub->image.slot[0].module[1].current_ma.value = -50000; /* backwards is nothing */
+    hub_tick(hub, 5000);
+    /* 30 kW and 4 kW out at 95 % */
+    assert_int_equal(hub->state.committed_w, 35790);
+    hub_free(hub);
+}
+
 static void test_silent_module_stays_on_the_site_books(void **state) {
     (void)state;
     struct hub *hub = site(40000);
@@ -604,6 +617,7 @@ int main(void) {
         cmocka_unit_test(test_unmeasured_decrease_stays_on_the_books),
         cmocka_unit_test(test_measured_above_commanded_counts),
         cmocka_unit_test(test_measured_without_voltage_uses_the_setpoint),
+        cmocka_unit_test(test_measured_nonsense_counts_as_the_nameplate),
         cmocka_unit_test(test_silent_module_stays_on_the_site_books),
         cmocka_unit_test(test_voltage_raise_counts_as_a_raise),
         cmocka_unit_test(test_off_since_and_on_since),
