@@ -105,7 +105,7 @@ static int64_t stop_ma(const struct step *st, uint32_t slot) {
         return INT64_MAX;
     }
     if (own->error_since_us != 0) {
-        const int64_t in_time_ma_s = (int64_t)own->stop_from_ma * 1000 / T_FORCE_ZERO_MS;
+        const int64_t in_time_ma_s = (int64_t)own->stop_from_ma * 1000 / T_FORCE_ZERO_MS + 1;
         since_us = own->error_since_us;
         ramp_ma_s = limit->ramp_error_ma_s > in_time_ma_s ? limit->ramp_error_ma_s : in_time_ma_s;
     }

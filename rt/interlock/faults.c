@@ -139,10 +139,8 @@ static bool dead_and_open(const struct step *st, uint32_t slot) {
     const struct interlock_slot *own = &st->s->slot[slot];
     const int32_t safe_mv = st->config->interlock.v_safe_mv;
     for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
-        const struct image_contactor *feedback = contactor_image(st->config, st->image, slot, kind);
-        if ((view->fitted & KIND_BIT(kind)) != 0 &&
-            (own->contactor[kind].agree < EVIDENCE || own->contactor[kind].command ||
-             feedback->p != FEEDBACK_OPEN || feedback->n != FEEDBACK_OPEN)) {
+        const struct contactor_book *book = &own->contactor[kind];
+        if (book->fitted && (book->command || book->agree < EVIDENCE)) {
             return false;
         }
     }
@@ -170,7 +168,8 @@ static uint64_t contactor_faults(struct step *st, uint32_t slot) {
     /* Dead and open again, the cause of a weld is gone and the latch alone remains. */
     const bool welded = ((gc->welded || edge_welded(st, slot)) && !dead_and_open(st, slot)) ||
                         (edge_welded(st, behind) && !dead_and_open(st, behind));
-    if (gc->welded || edge) {
+    if ((gc->welded || edge) &&
+        (st->s->slot[slot].latched & FAULT_BIT(FAULT_CONTACTOR_WELDED)) == 0) {
         st->s->slot[slot].latched |= FAULT_BIT(FAULT_CONTACTOR_WELDED);
         interlock_note(st, gc->welded ? RULE_G6 : RULE_T7, slot, COMPONENT_NONE);
     }

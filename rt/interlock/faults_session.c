@@ -120,12 +120,10 @@ static int32_t hottest_ddegc(const struct step *st, const struct image_slot *ima
     return hottest;
 }
 
+/* below the stop */
 static int32_t derate_permille(const struct config_interlock *limit, int32_t ddegc) {
     if (ddegc <= limit->pin_derate_ddegc) {
         return 1000;
-    }
-    if (ddegc >= limit->pin_stop_ddegc) {
-        return 0;
     }
     return (int32_t)((int64_t)(limit->pin_stop_ddegc - ddegc) * 1000 /
                      (limit->pin_stop_ddegc - limit->pin_derate_ddegc));

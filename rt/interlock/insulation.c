@@ -107,7 +107,7 @@ uint64_t insulation_faults(struct step *st, uint32_t slot) {
 static bool wants(const struct step *st, uint32_t slot) {
     const struct slot_view *view = &st->view[slot];
     const bool energised = view->bus_known && view->bus_mv > st->config->interlock.v_safe_mv;
-    return st->request->slot[slot].imd_enable || (st->out->slot[slot].gc && energised);
+    return st->request->slot[slot].imd_enable || energised;
 }
 
 void insulation_guard(struct step *st) {

@@ -138,18 +138,18 @@ static bool has_purpose(const struct step *st, uint32_t slot) {
     const uint16_t component = st->component_hold[slot];
     const struct power *power = &st->power[component];
     const struct slot_view *gun = &st->view[power->gun];
-    const bool nobody = st->may[st->component_may[slot]].guns == 0;
+    const bool nobody = power->guns == 0 && st->may[st->component_may[slot]].guns == 0;
     switch (st->request->slot[slot].purpose) {
     case POWER_PURPOSE_SERVE:
         if (power->guns == 1) {
             return gun->serving && (gun->sure & KIND_BIT(CONTACTOR_GC)) != 0;
         }
         /* the precharge before GC closes onto a live inlet (G1) */
-        return power->guns == 0 && nobody && st->view[slot].stage >= HLC_STAGE_PRECHARGE &&
+        return nobody && st->view[slot].stage >= HLC_STAGE_PRECHARGE &&
                st->view[slot].stage <= HLC_STAGE_POWER_DELIVERY;
     case POWER_PURPOSE_WELD_TEST: return power->guns == 0;
     case POWER_PURPOSE_MERGE:
-    case POWER_PURPOSE_SELF_TEST: return power->guns == 0 && nobody;
+    case POWER_PURPOSE_SELF_TEST: return nobody;
     case POWER_PURPOSE_NONE:
     case POWER_PURPOSE_COUNT: return false;
     }

@@ -66,6 +66,10 @@ static void feedback(struct hub *hub, uint32_t slot, unsigned kind) {
         contactor->p = FEEDBACK_CLOSED;
         contactor->n = FEEDBACK_OPEN;
         break;
+    case N_POLE_CLOSED:
+        contactor->p = FEEDBACK_OPEN;
+        contactor->n = FEEDBACK_CLOSED;
+        break;
     case READS_INVALID: contactor->p = contactor->n = FEEDBACK_INVALID; break;
     }
 }

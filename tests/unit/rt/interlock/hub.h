@@ -17,7 +17,7 @@
 #define SECOND    INT64_C(1000000)
 #define BIT(code) (UINT64_C(1) << FAULT_##code)
 
-enum follow { FOLLOW = 0, STAYS_OPEN, STAYS_CLOSED, POLES_DIFFER, READS_INVALID };
+enum follow { FOLLOW = 0, STAYS_OPEN, STAYS_CLOSED, POLES_DIFFER, READS_INVALID, N_POLE_CLOSED };
 
 struct hub {
     struct config config;

@@ -641,6 +641,79 @@ static void test_operation_time_beyond_16_bits_saturates(void **state) {
     hub_free(hub);
 }
 
+static void test_either_pole_alone_counts_as_closed(void **state) {
+    (void)state;
+    const enum follow poles[] = {POLES_DIFFER, N_POLE_CLOSED};
+    for (size_t i = 0; i < 2; ++i) {
+        struct hub *hub = hub_ready(3, 2);
+        hub->contactor[1][CONTACTOR_GC] = poles[i];
+        hub_tick(hub, 5000);
+        assert_true(hub->state.slot[1].faults & BIT(CONTACTOR_FEEDBACK));
+        hub_free(hub);
+        hub = hub_new(3, 2, false);
+        hub->contactor[1][CONTACTOR_GC] = poles[i];
+        hub_run(hub, 410);
+        assert_true(hub->state.slot[1].latched & BIT(CONTACTOR_BOOT_CLOSED));
+        hub_free(hub);
+    }
+}
+
+static void test_feedback_from_before_the_command_confirms_nothing(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_cable_check(hub, 0, 500000);
+    hub->request.slot[0].gc = false;
+    hub_tick(hub, 5000);
+    struct image_contactor *gc = &hub->image.slot[0].contactor[CONTACTOR_GC];
+    const int64_t opened_us = hub->now_us;
+    hub->now_us += 5000;
+    gc->p = gc->n = FEEDBACK_OPEN; /* delivered late: it is older than the command */
+    gc->at_us = opened_us - 1;
+    hub_step(hub);
+    assert_false(hub->state.slot[0].contactor[CONTACTOR_GC].confirmed);
+    gc->at_us = opened_us;
+    hub_step(hub);
+    assert_true(hub->state.slot[0].contactor[CONTACTOR_GC].confirmed);
+    hub_free(hub);
+}
+
+static void test_clearing_a_weld_leaves_a_stuck_contactor(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub->state.slot[0].contactor[CONTACTOR_GC].stuck = true;
+    hub->state.slot[0].contactor[CONTACTOR_GC].welded = true;
+    hub->in.clear_faults[0] = BIT(CONTACTOR_WELDED);
+    hub_tick(hub, 5000);
+    assert_true(hub->state.slot[0].contactor[CONTACTOR_GC].stuck);
+    assert_false(hub->state.slot[0].contactor[CONTACTOR_GC].welded);
+    hub_free(hub);
+}
+
+static void test_relay_on_the_module_bus_is_stale_by_its_own_period(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(3, 2, false);
+    hub->config.slot[0].module[1].mn_on_plc = false;
+    hub->config.modules.status_ms = 500;
+    hub_run(hub, 500);
+    hub->now_us += 1250000;
+    assert_false(may(hub, 0, CONTACTOR_MN0 + 1));
+    assert_true(may(hub, 0, CONTACTOR_MN0));
+    hub->now_us += 1;
+    assert_true(may(hub, 0, CONTACTOR_MN0 + 1));
+    hub_free(hub);
+}
+
+static void test_a_longer_t_stale_wins(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub->config.interlock.t_stale_ms = 1000;
+    hub->now_us += 1000000;
+    assert_false(may(hub, 0, CONTACTOR_GC));
+    hub->now_us += 1;
+    assert_true(may(hub, 0, CONTACTOR_GC));
+    hub_free(hub);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_may_open_fresh_is_false),
@@ -683,6 +756,11 @@ int main(void) {
         cmocka_unit_test(test_restored_estop_holds_the_site),
         cmocka_unit_test(test_loaded_opening_is_counted),
         cmocka_unit_test(test_operation_time_beyond_16_bits_saturates),
+        cmocka_unit_test(test_either_pole_alone_counts_as_closed),
+        cmocka_unit_test(test_feedback_from_before_the_command_confirms_nothing),
+        cmocka_unit_test(test_clearing_a_weld_leaves_a_stuck_contactor),
+        cmocka_unit_test(test_relay_on_the_module_bus_is_stale_by_its_own_period),
+        cmocka_unit_test(test_a_longer_t_stale_wins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -671,6 +671,51 @@ static void test_slot_without_gun_gets_nothing(void **state) {
     hub_free(hub);
 }
 
+static void test_gun_error_in_a_long_normal_stop_is_not_delayed(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_charging(hub, 1, 400000, 50000);
+    hub->image.slot[1].gun_ma.valid = false; /* nobody knows what flows */
+    hub->image.slot[1].module[0].current_ma.valid = false;
+    hub->request.slot[1].gc = false;
+    hub_run(hub, 9500);
+    assert_true(hub->out.slot[1].gc);
+    hub_set(hub, &hub->image.slot[1].lock, 0);
+    hub_tick(hub, 5000);
+    hub_run(hub, 995); /* across the 10 s of the normal stop */
+    assert_true(hub->out.slot[1].gc);
+    hub_tick(hub, 5000);
+    assert_false(hub->out.slot[1].gc);
+    hub_free(hub);
+}
+
+static void test_gun_current_that_does_not_fall_is_an_overcurrent(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_charging(hub, 1, 400000, 50000);
+    hub->own_gun_ma[1] = true;
+    hub_set(hub, &hub->image.slot[1].gun_ma, 10000);
+    hub->request.slot[1].gc = false;
+    hub_run(hub, 6000);
+    assert_false(hub->out.slot[1].gc);
+    assert_int_equal(hub->state.slot[1].contactor[CONTACTOR_GC].loaded_operations, 1);
+    hub_free(hub);
+}
+
+static void test_gun_stale_meter_huge_module_currents_do_not_overflow(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_charging(hub, 1, 400000, 0);
+    hub->own_module_ma[1] = true;
+    hub->image.slot[1].gun_ma.valid = false;
+    hub->image.slot[1].module[0].current_ma.value = INT32_MAX;
+    hub->image.slot[1].module[1].current_ma.value = INT32_MIN;
+    hub->request.slot[1].gc = false;
+    hub_run(hub, 50);
+    assert_true(hub->out.slot[1].gc);
+    hub_free(hub);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gun_cable_check_dead_closes),
@@ -719,6 +764,9 @@ int main(void) {
         cmocka_unit_test(test_charging_insulation_monitor_switched_off_error_stop),
         cmocka_unit_test(test_gun_opens_and_closes_again_not_within_t_open),
         cmocka_unit_test(test_slot_without_gun_gets_nothing),
+        cmocka_unit_test(test_gun_error_in_a_long_normal_stop_is_not_delayed),
+        cmocka_unit_test(test_gun_current_that_does_not_fall_is_an_overcurrent),
+        cmocka_unit_test(test_gun_stale_meter_huge_module_currents_do_not_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -395,6 +395,35 @@ static void test_gun_closes_not_while_the_monitor_tests(void **state) {
     hub_free(hub);
 }
 
+static void test_no_pass_with_an_unsound_or_silent_monitor(void **state) {
+    (void)state;
+    const enum imd_state values[] = {IMD_STATE_OFF, IMD_STATE_TEST, IMD_STATE_FAULT};
+    for (size_t i = 0; i < 3; ++i) {
+        struct hub *hub = checking();
+        self_test(hub, 0, 1, IMD_STATE_TEST);
+        hub->image.slot[0].cable_check_ok = true;
+        self_test(hub, 0, 2, values[i]);
+        assert_false(hub->state.slot[0].imd_passed);
+        hub_free(hub);
+    }
+    struct hub *hub = checking();
+    self_test(hub, 0, 1, IMD_STATE_TEST);
+    hub->image.slot[0].cable_check_ok = true;
+    hub->image.slot[0].imd.valid = false;
+    hub->image.slot[0].imd_self_test = 2;
+    hub->image.slot[0].imd.value = IMD_STATE_OK;
+    hub_tick(hub, 5000);
+    assert_false(hub->state.slot[0].imd_passed);
+    hub_free(hub);
+    hub = checking();
+    self_test(hub, 0, 1, IMD_STATE_TEST);
+    hub->image.slot[0].cable_check_ok = true;
+    hub->image.slot[0].insulation_ohm.valid = false;
+    self_test(hub, 0, 2, IMD_STATE_OK);
+    assert_false(hub->state.slot[0].imd_passed);
+    hub_free(hub);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passes_after_a_test_seen_running),
@@ -421,6 +450,7 @@ int main(void) {
         cmocka_unit_test(test_monitor_of_the_closed_gun_comes_first),
         cmocka_unit_test(test_self_test_command_only_in_the_cable_check_or_dead),
         cmocka_unit_test(test_gun_closes_not_while_the_monitor_tests),
+        cmocka_unit_test(test_no_pass_with_an_unsound_or_silent_monitor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

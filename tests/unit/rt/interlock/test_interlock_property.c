@@ -38,7 +38,7 @@ static void bend_sample(struct hub *hub, struct sample *sample, int32_t value) {
 
 static void bend_contactor(struct hub *hub, uint32_t slot) {
     const unsigned kind = dice(CONTACTOR_MN0 + 3);
-    hub->contactor[slot][kind] = one_in(3) ? (enum follow)dice(5) : FOLLOW;
+    hub->contactor[slot][kind] = one_in(3) ? (enum follow)dice(6) : FOLLOW;
 }
 
 static void bend_vehicle(struct hub *hub, struct image_slot *image) {
