@@ -181,6 +181,9 @@ static void modules(struct control *c, uint32_t slot, struct event_batch *events
 static void meter(struct control *c, uint32_t slot, struct event_batch *events, int64_t now_us) {
     const struct image_slot *image = &c->image.slot[slot];
     struct control_shadow *shadow = &c->slot[slot].shadow;
+    if (image->meter.at_us == 0 && now_us - c->boot_us < BOOT_US) {
+        return; /* not heard yet is not lost */
+    }
     if (image->meter_jumps != shadow->meter_jumps) {
         shadow->meter_jumps = image->meter_jumps;
         report(events, EVENT_METER, slot, 1, 0, 0, image->meter_wh, now_us);
@@ -226,20 +229,39 @@ static void planner(struct control *c, struct event_batch *events, int64_t now_u
     }
 }
 
-/* What a rule altered or refused, at most once per rule and second. */
+/* A setpoint cut to what is left at this moment is a limit at work, not a proposal gone wrong: counted by its rule
+ * alone. */
+static bool is_trim(uint16_t rule) {
+    return rule == RULE_M4 || rule == RULE_M6 || rule == RULE_S12 || rule == RULE_S13;
+}
+
+/* While a gun charges its modules do what the planner proposed, and a boundary closes for nobody else. All other
+ * requests are the sequencers': that a rule holds one back (the lock until the inlet is dead) is no news. */
+static bool is_planners(const struct control *c, const struct interlock_note *note) {
+    const struct request_slot *request = &c->request.slot[note->slot];
+    if (note->component == CONTACTOR_MC || note->component == CONTACTOR_BC) {
+        return note->component == CONTACTOR_MC ? request->mc : request->bc;
+    }
+    return note->component >= CONTACTOR_MN0 && note->component != 0xffffu &&
+           request->state == GUN_STATE_CHARGING && request->stop == STOP_CLASS_NONE &&
+           c->interlock.slot[note->slot].stop == STOP_CLASS_NONE;
+}
+
+/* What a rule altered or refused of a proposal, at most once per rule and second. */
 static void rules(struct control *c, struct event_batch *events, int64_t now_us) {
     for (uint32_t i = 0; i < c->interlock.notes; i++) {
         const struct interlock_note *note = &c->interlock.note[i];
-        if (note->rule >= RULE_COUNT || note->slot >= c->config->slots ||
-            !is_heard(c, note->slot, now_us)) {
+        if (note->rule >= RULE_COUNT || is_trim(note->rule) || note->slot >= c->config->slots ||
+            !is_heard(c, note->slot, now_us) || !is_planners(c, note)) {
             continue;
         }
         c->slot[note->slot].rejected++;
-        int64_t *at_us = &c->rule_reported_us[note->rule];
-        if (*at_us != 0 && now_us - *at_us < RULE_REPORT_US) {
+        /* One event per episode: a rule that goes on holding says so once. */
+        const int64_t last_us = c->rule_reported_us[note->rule];
+        c->rule_reported_us[note->rule] = now_us;
+        if (last_us != 0 && now_us - last_us < RULE_REPORT_US) {
             continue;
         }
-        *at_us = now_us;
         report(events, EVENT_PROPOSAL_REJECTED, note->slot, note->rule, note->component, 0,
                c->interlock.rule_hits[note->rule], now_us);
     }
