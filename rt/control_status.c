@@ -100,17 +100,6 @@ static void fill_measurements(const struct image_slot *image, int64_t now_us,
     out->meter_wh = image->meter_wh;
 }
 
-static enum fault_code worst(uint64_t faults) {
-    enum fault_code found = FAULT_NONE;
-    for (uint64_t rest = faults; rest != 0; rest &= rest - 1) {
-        const enum fault_code code = (enum fault_code)__builtin_ctzll(rest);
-        if (found == FAULT_NONE || fault_info(code)->stop > fault_info(found)->stop) {
-            found = code;
-        }
-    }
-    return found;
-}
-
 static enum limit_reason reason_of(const struct control *c, uint32_t slot, int64_t now_us) {
     const enum gun_state state = c->slot[slot].gun.state;
     if (state == GUN_STATE_FAULTED) {
@@ -164,7 +153,7 @@ static void fill_slot(const struct control *c, uint32_t slot, int64_t now_us,
     const struct interlock_slot *own = &c->interlock.slot[slot];
     memset(out, 0, sizeof *out);
     out->faults = control_faults(c, slot);
-    out->fault = (uint16_t)worst(out->faults);
+    out->fault = (uint16_t)gun_worst_fault(out->faults);
     out->island = own->island_may;
     out->rejected_proposals = c->slot[slot].rejected;
     out->flags = (uint8_t)((c->slot[slot].shadow.plc ? STATUS_SLOT_PLC_OK : 0u) |

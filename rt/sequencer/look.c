@@ -41,9 +41,19 @@ enum stop_class gun_worst_class(uint64_t faults) {
                                             : STOP_CLASS_NONE;
 }
 
+/* Silence makes every measurement stale: whoever reads one fault reads of the silence, not of a door. */
+static uint64_t without_consequences(uint64_t faults) {
+    const uint64_t stale = BIT(SAFETY_CHAIN) | BIT(CP_STALE);
+    return (faults & BIT(BUS_OFF)) != 0    ? faults & ~(stale | BIT(PLC_LOST))
+           : (faults & BIT(PLC_LOST)) != 0 ? faults & ~stale
+                                           : faults;
+}
+
 enum fault_code gun_worst_fault(uint64_t faults) {
     const enum stop_class class = gun_worst_class(faults);
-    const uint64_t worst = class == STOP_CLASS_NONE ? faults : faults & gun_faults_of_class(class);
+    const uint64_t worst = class == STOP_CLASS_NONE
+                               ? faults
+                               : without_consequences(faults & gun_faults_of_class(class));
     return worst == 0 ? FAULT_NONE : (enum fault_code)__builtin_ctzll(worst);
 }
 

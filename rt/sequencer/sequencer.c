@@ -335,6 +335,17 @@ static void precharge_step(struct gun *g, const struct gun_inputs *in, const str
     }
 }
 
+/* What the interlocks hold locked (G5) is asked for until the inlet is dead: request and output agree. */
+static bool lock_held(const struct gun_inputs *in, const struct gun_view *v) {
+    const struct contactor_book *gc = &in->interlock->contactor[CONTACTOR_GC];
+    const struct image_contactor *fb = &in->image->contactor[CONTACTOR_GC];
+    const bool open = !gc->command && !gc->welded && fb->p == FEEDBACK_OPEN &&
+                      fb->n == FEEDBACK_OPEN &&
+                      in->now_us - fb->at_us <= (int64_t)GUN_STATUS_MS * 1000;
+    const bool dead = open && v->gun_known && v->gun_mv < in->config->interlock.v_safe_mv;
+    return in->interlock->lock && !dead;
+}
+
 static void write_request(struct gun *g, const struct gun_inputs *in, const struct gun_view *v,
                           struct request_slot *request) {
     const struct gun_row *row = &gun_rows[g->state];
@@ -343,7 +354,7 @@ static void write_request(struct gun *g, const struct gun_inputs *in, const stru
                       v->gun_mv >= in->config->interlock.v_safe_mv;
     memset(request, 0, sizeof *request);
     request->gc = row->gc != 0;
-    request->lock = row->lock != 0;
+    request->lock = row->lock != 0 || lock_held(in, v);
     request->imd_enable = row->imd == GUN_IMD_ON ||
                           (row->imd == GUN_IMD_IF_LIVE && live && g->state > GUN_STATE_LOCKED);
     request->imd_self_test = g->state == GUN_STATE_CABLE_CHECK &&

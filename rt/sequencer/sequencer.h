@@ -81,6 +81,10 @@ void gun_deny(struct gun *g);
 /* true while the slot's gun, path or vehicle is in a session that control_shutdown has to wait for. */
 bool gun_in_session(const struct gun *g);
 
+/* The fault of a set that a person is told first: of the most severe class, a cause before what follows from it.
+ * FAULT_NONE when empty. */
+enum fault_code gun_worst_fault(uint64_t faults);
+
 /* May this module be used: it has been heard, and the interlocks find no fault in it or its MN. */
 bool gun_module_usable(const struct image_slot *image, const struct interlock_slot *interlock,
                        uint32_t module);

@@ -59,8 +59,7 @@ struct gun_view {
 
 /* Which bits of a fault set have that stop class. */
 uint64_t gun_faults_of_class(enum stop_class class);
-/* The most severe fault of a set, FAULT_NONE when empty; and the class it asks for. */
-enum fault_code gun_worst_fault(uint64_t faults);
+/* The class that the most severe fault of a set asks for. */
 enum stop_class gun_worst_class(uint64_t faults);
 
 void gun_view_fill(struct gun *g, const struct gun_inputs *in, struct gun_view *view);

@@ -184,7 +184,7 @@ static void count_energy(struct plant *p, double dt_s) {
         if (s->quiet) {
             continue;
         }
-        if (s->gun_a != 0) {
+        if (s->gun_a > 0) { /* an import register: it never runs backwards */
             s->node.meter_wh += s->gun_v * s->gun_a * dt_s / 3600.0;
         }
         if (s->vehicle.contactor) {

@@ -590,6 +590,29 @@ static void test_malformed_proposals_are_rejected_and_counted(void **state) {
     assert_non_null(virtual_hub_event(hub, EVENT_PROPOSAL_REJECTED, EVENT_SLOT_NONE, &from));
 }
 
+static void test_faulted_gun_that_stays_plugged_is_no_rejected_proposal(void **state) {
+    (void)state;
+    const struct plant_fault fault = {.gun = 1, .contactor = "GC"};
+    charge(1);
+    assert_int_equal(plant_inject(hub->plant, "contactor-weld", &fault), PLANT_OK);
+    const uint32_t before = shown(0)->rejected_proposals;
+    const uint64_t events = hub->events_by_type[EVENT_PROPOSAL_REJECTED];
+    assert_int_equal(give(COMMAND_STOP, 0, STOP_REASON_REMOTE, ""), COMMAND_STATUS_OK);
+    assert_true(virtual_hub_reach(hub, 1, GUN_STATE_FAULTED, 30));
+    virtual_hub_run(hub, 10);
+    assert_int_equal(shown(0)->locked, 1); /* G5 holds the plug of a gun that may be live */
+    assert_int_equal(shown(0)->rejected_proposals, before);
+    assert_int_equal(hub->events_by_type[EVENT_PROPOSAL_REJECTED], events);
+}
+
+static void test_healthy_meter_is_not_reported(void **state) {
+    (void)state;
+    charge(1);
+    charge(2);
+    virtual_hub_run(hub, 20);
+    assert_int_equal(hub->events_by_type[EVENT_METER], 0);
+}
+
 static void test_interface_changes_are_reported_once(void **state) {
     (void)state;
     const uint64_t before = hub->events_by_type[EVENT_INTERFACE];
@@ -740,6 +763,8 @@ int main(void) {
         TEST(test_latched_weld_stays_until_cleared_after_repair),
         TEST(test_planner_silent_ramps_down_then_stops),
         TEST(test_malformed_proposals_are_rejected_and_counted),
+        TEST(test_faulted_gun_that_stays_plugged_is_no_rejected_proposal),
+        TEST(test_healthy_meter_is_not_reported),
         TEST(test_interface_changes_are_reported_once),
         TEST(test_shutdown_ends_sessions_and_becomes_idle),
         TEST(test_random_frames_commands_and_proposals_are_survived),

@@ -501,6 +501,46 @@ static void test_gun_contactor_that_does_not_open_ends_faulted(void **state) {
     assert_int_equal(b->gun.state, GUN_STATE_FAULTED); /* not dead: it stays */
 }
 
+static void test_faulted_gun_asks_for_its_lock_until_the_inlet_is_dead(void **state) {
+    struct bench *b = *state;
+    b->interlock.lock = true; /* rule G5 holds what was locked */
+    assert_true(bench_bring_to(b, GUN_STATE_OPENING));
+    assert_true(bench_reach(b, GUN_STATE_FAULTED, 2100));
+    bench_run_ms(b, 500);
+    assert_true(b->request.lock);
+    b->bus_stays = false;
+    b->gc_stuck = false;
+    for (int ms = 0; ms < 3000 && b->request.lock; ms += 5) {
+        bench_step(b);
+    }
+    assert_false(b->request.lock);
+    assert_int_equal(b->image.contactor[CONTACTOR_GC].p, FEEDBACK_OPEN);
+    assert_true(b->image.gun_mv.value < 60000);
+}
+
+static void test_idle_gun_asks_for_no_lock_that_nobody_holds(void **state) {
+    struct bench *b = *state;
+    assert_true(bench_bring_to(b, GUN_STATE_FAULTED));
+    b->image.gun_mv.valid = false;
+    bench_step(b);
+    assert_false(b->request.lock);
+}
+
+static void test_worst_fault_silence_is_named_before_what_it_makes_stale(void **state) {
+    (void)state;
+#define BIT(name) (UINT64_C(1) << FAULT_##name)
+    assert_int_equal(gun_worst_fault(0), FAULT_NONE);
+    assert_int_equal(gun_worst_fault(BIT(SAFETY_CHAIN) | BIT(PLC_LOST) | BIT(CP_STALE)),
+                     FAULT_PLC_LOST);
+    assert_int_equal(gun_worst_fault(BIT(SAFETY_CHAIN) | BIT(PLC_LOST) | BIT(BUS_OFF)),
+                     FAULT_BUS_OFF);
+    assert_int_equal(gun_worst_fault(BIT(ESTOP) | BIT(SAFETY_CHAIN) | BIT(PLC_LOST)), FAULT_ESTOP);
+    assert_int_equal(gun_worst_fault(BIT(SAFETY_CHAIN) | BIT(LOCK)), FAULT_SAFETY_CHAIN);
+    assert_int_equal(gun_worst_fault(BIT(MODULE_LOST) | BIT(METER_STALE)), FAULT_METER_STALE);
+    assert_int_equal(gun_worst_fault(BIT(MODULE_LOST)), FAULT_MODULE_LOST);
+#undef BIT
+}
+
 static void test_vehicle_that_holds_its_voltage_ends_faulted_and_recovers(void **state) {
     struct bench *b = *state;
     assert_true(bench_bring_to(b, GUN_STATE_WELD_CHECK));
@@ -685,6 +725,9 @@ int main(void) {
         TEST(test_precharge_matched_vehicle_that_does_not_close_times_out),
         TEST(test_closing_vehicle_that_asks_for_nothing_times_out),
         TEST(test_gun_contactor_that_does_not_open_ends_faulted),
+        TEST(test_faulted_gun_asks_for_its_lock_until_the_inlet_is_dead),
+        TEST(test_idle_gun_asks_for_no_lock_that_nobody_holds),
+        TEST(test_worst_fault_silence_is_named_before_what_it_makes_stale),
         TEST(test_vehicle_that_holds_its_voltage_ends_faulted_and_recovers),
         TEST(test_weld_check_holds_the_bus_away_from_the_vehicle),
         TEST(test_lock_that_does_not_release_ends_faulted_and_recovers),
