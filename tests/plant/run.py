@@ -147,6 +147,7 @@ class Hub:
         self.children = [self.plant, self.rt, self.nrt]
         self.stopping = False
         self.watcher = None
+        self.at_rest, self.over = threading.Event(), threading.Event()
 
     def start(self, plant=True, rt=True, nrt=True):
         if plant:
@@ -165,6 +166,8 @@ class Hub:
                 if child.starts:
                     child.poll()
             time.sleep(0.02)
+        self.at_rest.set()
+        self.over.wait()  # a child that this thread started again would be killed when the thread ends (PR_SET_PDEATHSIG)
 
     def wait_for(self, condition, timeout, what, child=None):
         end = time.monotonic() + timeout
@@ -198,8 +201,11 @@ class Hub:
         """Everything down in the order that lets vehicles go cleanly; returns {name: exit code}."""
         self.stopping = True
         if self.watcher:
-            self.watcher.join()
+            self.at_rest.wait()
         codes = {"rt": self.rt.stop(), "nrt": self.nrt.stop(), "plant": self.plant.stop()}
+        self.over.set()
+        if self.watcher:
+            self.watcher.join()
         for name in (self.shm,):
             try:
                 os.unlink("/dev/shm" + name)
