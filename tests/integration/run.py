@@ -9,7 +9,6 @@ import ctypes
 import json
 import os
 import random
-import signal
 import sys
 import time
 import traceback
@@ -33,7 +32,7 @@ def expect(condition, text, *detail):
 class Scene:
     """A running hub with what the scenarios ask of it."""
 
-    def __init__(self, name, options, plant_args=("--fast",), config=None, **kw):
+    def __init__(self, name, options, plant_args=("--handshake", "fast"), config=None, **kw):
         self.options = options
         folder = os.path.join(options.out, name)
         config = config or options.config
@@ -139,13 +138,13 @@ def full_sessions(options):
     with Scene("full", options) as s:
         numbers = [g["connector"] for g in s.guns()]
         for n in numbers:
-            s.plug(n, soc=77, target_soc=80)
+            s.plug(n, soc=80 - options.charge_percent, target_soc=80)
         s.wait(lambda st: sum(g["state"] == "charging" for g in st["guns"]) >= 1, 60, "the first vehicle to charge")
         s.wait(lambda st: all(g["state"] in ("finished", "available") for g in st["guns"]), 420, "all sessions to end", poll=0.2)
         report = s.hub.plant_ask(cmd="report")
         expect(report["sessions_completed"] == len(numbers), "sessions completed", report)
         expect(report["sessions_failed"] == 0, "sessions failed", report)
-        expect(report["energy_wh"] > 500 * len(numbers), "energy delivered", report["energy_wh"])
+        expect(report["energy_wh"] > 150 * options.charge_percent * len(numbers), "energy delivered", report["energy_wh"])
         for n in numbers:
             s.unplug(n)
         s.wait(lambda st: all(g["state"] == "available" for g in st["guns"]), 20, "all guns free again")
@@ -323,9 +322,7 @@ def nrt_killed(options):
         kills = options.kills
         for i in range(kills):
             time.sleep(rng.uniform(0.0, 0.25))
-            if s.hub.nrt.process is not None and s.hub.nrt.process.poll() is None:
-                os.kill(s.hub.nrt.pid, signal.SIGKILL)
-                s.hub.nrt.process.wait()
+            s.hub.nrt.kill()
             if i % 5 == 0:  # something happens meanwhile
                 s.hub.plant_ask(cmd="swipe", gun=numbers[i % len(numbers)], token="CAFE%04d" % i)
             time.sleep(rng.uniform(0.0, 0.15))
@@ -357,8 +354,8 @@ def rt_killed(options):
         s.all_charging(numbers)
         s.hub.rt.restart = False
         killed = s.hub.plant_ask(cmd="state")["mono_ns"]
-        os.kill(s.hub.rt.pid, signal.SIGKILL)
-        time.sleep(0.7)
+        expect(s.hub.rt.kill(), "rt was running")
+        time.sleep(0.7 * options.slack)
         state = s.hub.plant_ask(cmd="state")
         for g in state["guns"]:
             if g["gun"] in numbers:
@@ -424,6 +421,7 @@ def main():
     parser.add_argument("--isolated", type=int, help="the CPU both threads must be on")
     parser.add_argument("--slack", type=float, default=1.0, help="stretch of waiting times (slow machines)")
     parser.add_argument("--strict", action="store_true", help="overruns fail (a machine of one's own)")
+    parser.add_argument("--charge-percent", type=int, default=3, help="of its battery, for every vehicle in full_sessions")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("scenario", nargs="*", help="default: all (%s)" % ", ".join(SCENARIOS))

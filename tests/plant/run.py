@@ -51,8 +51,13 @@ class Child:
         self.backoff_s = 0.1
         self.next_start = 0.0
         self.exits = []
+        self.lock = threading.RLock()  # the supervising thread and whoever kills or starts by hand
 
     def start(self):
+        with self.lock:
+            self._start()
+
+    def _start(self):
         def prepare():
             die_with_parent()
             if self.cpus:
@@ -71,6 +76,10 @@ class Child:
 
     def poll(self):
         """Called often: notices an exit, restarts when its time has come."""
+        with self.lock:
+            self._poll()
+
+    def _poll(self):
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
             self.exits.append(self.process.returncode)
@@ -85,6 +94,15 @@ class Child:
     @property
     def pid(self):
         return self.process.pid if self.process else None
+
+    def kill(self):
+        """kill -9, and it is gone when this returns. False when it was not running."""
+        with self.lock:
+            if self.process is None or self.process.poll() is not None:
+                return False
+            self.process.kill()
+            self.process.wait()
+            return True
 
     def stop(self, sig=signal.SIGTERM, timeout=15):
         """Returns the exit code; kills after the timeout."""
