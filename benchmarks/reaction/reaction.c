@@ -133,12 +133,32 @@ static void command(struct bench *b, enum command_type type, uint32_t slot) {
     shm_peer_heartbeat(&b->peer, now_ns());
 }
 
+/* Every gun free of faults and PLC latches: what a sample starts from. */
+static bool wait_available(struct bench *b) {
+    for (int round = 0; round < 1000; round++) {
+        pump(b, 20);
+        uint32_t free_guns = 0;
+        for (uint32_t i = 0; status(b) && i < b->config.slots; i++) {
+            const struct status_slot *s = &b->status.slot[i];
+            free_guns += s->gun_state == GUN_STATE_AVAILABLE && s->faults == 0;
+        }
+        if (free_guns == b->config.connectors) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Plugs every gun and waits until all charge. */
 static bool all_charging(struct bench *b) {
+    if (!wait_available(b)) {
+        return false;
+    }
     struct plant_vehicle_wish wish = {.soc_pct = 15, .target_soc_pct = 95, .stay_s = 100000};
     for (uint32_t i = 0; i < b->config.connectors; i++) {
         (void)plant_plug(b->plant, b->config.connector[i].id, &wish);
     }
+    bool asked[RM_SLOTS_MAX] = {false};
     for (int round = 0; round < 600; round++) {
         pump(b, 100);
         uint32_t charging = 0;
@@ -148,8 +168,9 @@ static bool all_charging(struct bench *b) {
         for (uint32_t i = 0; i < b->config.slots; i++) {
             charging += b->status.slot[i].gun_state == GUN_STATE_CHARGING &&
                         b->status.slot[i].power_w > 500;
-            if (b->status.slot[i].gun_state == GUN_STATE_PLUGGED) {
+            if (b->status.slot[i].gun_state == GUN_STATE_PLUGGED && !asked[i]) {
                 command(b, COMMAND_AUTHORISE, i);
+                asked[i] = true;
             }
         }
         if (charging == b->config.connectors) {
@@ -295,12 +316,12 @@ static int64_t told(struct bench *b, int plc_slot, uint8_t mask, uint8_t wanted,
 
 static bool released(struct bench *b) {
     plant_estop(b->plant, false);
+    pump(b, 60);
     for (int i = 0; i < 100; i++) {
-        pump(b, 30);
         command(b, COMMAND_RESET_ESTOP, EVENT_SLOT_NONE);
         pump(b, 20);
         if (status(b) && b->status.estop == 0) {
-            return true;
+            return wait_available(b);
         }
     }
     return false;
@@ -479,6 +500,9 @@ static bool start(struct bench *b, const char *config_path, const char *rt_path)
         pump(b, 100);
         if (shm_attach(&b->peer, b->shm_name, SHM_WRITE) == 0) {
             command(b, COMMAND_SITE_LIMIT, EVENT_SLOT_NONE);
+            for (uint32_t k = 0; k < b->config.slots; k++) {
+                command(b, COMMAND_LATCHES, k); /* no latched faults in the store (S15) */
+            }
             return true;
         }
         if (waitpid(b->rt, NULL, WNOHANG) == b->rt) {
@@ -567,7 +591,7 @@ int main(int argc, char **argv) {
     const char *json = NULL;
     const char *config = "configs/charger.json";
     char rt[512];
-    uint32_t samples = 400;
+    uint32_t samples = 200;
     uint32_t rounds = 6;
     snprintf(rt, sizeof rt, "%s", argv[0]);
     char *slash = strrchr(rt, '/');
