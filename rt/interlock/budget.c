@@ -123,8 +123,9 @@ static void bound_gun(struct step *st, struct power *power) {
     power->budget_ma = stage_ma(st, gun);
     keep_lowest(&power->budget_ma, stop_ma(st, gun));
     const int64_t voltage_mv = min_i32(power->low_mv, power->bound_mv);
-    if (voltage_mv > 0) {
-        keep_lowest(&power->budget_ma, (int64_t)connector->max_power_w * 1000000 / voltage_mv);
+    const int64_t power_uw = (int64_t)connector->max_power_w * 1000000;
+    if (power->budget_ma * voltage_mv > power_uw) {
+        power->budget_ma = power_uw / voltage_mv;
     }
 }
 

@@ -49,13 +49,15 @@ static bool surely_conducts(const struct contactor_book *book,
            heard(feedback, now_us, limit_us) && feedback->at_us >= book->changed_us;
 }
 
-/* Feedback or a verdict says, of its own accord, that it conducts: more than silence. */
-static bool is_stray(const struct contactor_book *book, const struct image_contactor *feedback,
-                     int64_t now_us, int64_t open_us) {
-    return !book->command && now_us - book->changed_us >= open_us &&
-           (book->welded || book->untrusted || feedback->p == FEEDBACK_CLOSED ||
-            feedback->n == FEEDBACK_CLOSED);
+/* Feedback or a verdict says, of its own accord, that an open-commanded contactor conducts: more than silence. */
+static bool is_stray(const struct contactor_book *book, const struct image_contactor *feedback) {
+    return book->welded || book->untrusted || feedback->p == FEEDBACK_CLOSED ||
+           feedback->n == FEEDBACK_CLOSED;
 }
+
+struct contactor_times {
+    int64_t now_us, open_us, stale_us;
+};
 
 bool contactor_may(const struct interlock_state *s, const struct config *config,
                    const struct image *image, uint32_t slot, unsigned kind, int64_t now_us) {
@@ -178,44 +180,54 @@ static void judge(struct step *st, uint32_t slot, unsigned kind, struct contacto
     }
 }
 
-static void look(struct step *st, uint32_t slot, unsigned kind, int64_t open_us) {
-    struct slot_view *view = &st->view[slot];
-    struct contactor_book *book = &st->s->slot[slot].contactor[kind];
-    const bool own_bus = on_module_bus(&st->config->slot[slot], kind);
-    const int64_t limit_us = own_bus ? st->relay_stale_us : st->contactor_stale_us;
-    const struct image_contactor *feedback =
-        own_bus ? &st->image->slot[slot].module[kind - CONTACTOR_MN0].relay
-                : &st->image->slot[slot].contactor[kind];
-    const uint16_t bit = KIND_BIT(kind);
-    if (feedback->at_us != 0 && feedback->at_us != book->seen_us) {
-        judge(st, slot, kind, book, feedback);
-    }
+/* What one contactor adds to the slot's view. The same as contactor_may() and contactor_sure(), in one pass. */
+static void look_at_contactor(struct slot_view *view, const struct contactor_book *book,
+                              const struct image_contactor *feedback, uint16_t bit,
+                              const struct contactor_times *times) {
+    const bool opening = times->now_us - book->changed_us < times->open_us;
     view->fitted |= bit;
-    const bool stray = is_stray(book, feedback, st->now_us, open_us);
-    if (stray) {
-        view->stray |= bit;
+    if (book->command) {
+        view->hold |= bit;
+        view->may |= bit;
+        if (surely_conducts(book, feedback, times->now_us, times->stale_us)) {
+            view->sure |= bit;
+        }
+        return;
+    }
+    if (opening || is_stray(book, feedback)) {
+        view->may |= bit;
+        view->hold |= bit;
+        view->stray |= opening ? 0 : bit;
+        return;
     }
     /* Silence alone does not make a contactor that was told to open, and confirmed it, a conductor that stops its
      * neighbours (S16); for everything that closes it does (may). */
-    if (stray || book->command || !book->confirmed || st->now_us - book->changed_us < open_us) {
+    if (!book->confirmed) {
         view->hold |= bit;
     }
-    if (may_conduct(book, feedback, st->now_us, limit_us, open_us)) {
+    if (!heard(feedback, times->now_us, times->stale_us) || !both(feedback, FEEDBACK_OPEN)) {
         view->may |= bit;
-        if (surely_conducts(book, feedback, st->now_us, limit_us)) {
-            view->sure |= bit;
-        }
     }
 }
 
 void contactor_look(struct step *st, uint32_t slot) {
-    const struct interlock_slot *own = &st->s->slot[slot];
-    const int64_t open_us = (int64_t)st->config->interlock.t_open_ms * 1000;
-    const unsigned kinds = CONTACTOR_MN0 + st->config->slot[slot].module_count;
+    struct slot_view *view = &st->view[slot];
+    struct interlock_slot *own = &st->s->slot[slot];
+    const struct config_slot *config = &st->config->slot[slot];
+    const unsigned kinds = CONTACTOR_MN0 + config->module_count;
+    struct contactor_times times = {.now_us = st->now_us,
+                                    .open_us = (int64_t)st->config->interlock.t_open_ms * 1000};
     for (unsigned kind = 0; kind < kinds; ++kind) {
-        if (own->contactor[kind].fitted) {
-            look(st, slot, kind, open_us);
+        struct contactor_book *book = &own->contactor[kind];
+        if (!book->fitted) {
+            continue;
         }
+        const struct image_contactor *feedback = contactor_image(st->config, st->image, slot, kind);
+        if (feedback->at_us != 0 && feedback->at_us != book->seen_us) {
+            judge(st, slot, kind, book, feedback);
+        }
+        times.stale_us = on_module_bus(config, kind) ? st->relay_stale_us : st->contactor_stale_us;
+        look_at_contactor(view, book, feedback, KIND_BIT(kind), &times);
     }
 }
 

@@ -112,25 +112,21 @@ static uint64_t reason_faults(const struct step *st, uint32_t slot) {
     return FAULT_BIT(FAULT_PLC_INTERNAL);
 }
 
-static uint64_t bit_if(bool condition, enum fault_code code) {
-    return condition ? FAULT_BIT(code) : 0;
-}
-
 static uint64_t plc_faults(struct step *st, uint32_t slot) {
     const struct image_slot *image = &st->image->slot[slot];
     const bool lost = !is_fresh(st, &image->contactor_status, st->config->interlock.t_plc_ms);
     const bool estop =
         (st->s->zone_estop & (zone_bit(st, slot) | 1)) != 0 || st->s->slot[slot].estop_pressed;
-    return bit_if(lost, FAULT_PLC_LOST) | bit_if(estop, FAULT_ESTOP) | reason_faults(st, slot) |
-           bit_if(!is_set(st, &image->safety_ok, STALE_SWITCHES_MS), FAULT_SAFETY_CHAIN) |
-           bit_if(is_set(st, &image->earth_fault, STALE_SWITCHES_MS), FAULT_EARTH_FAULT) |
-           bit_if(image->interface_down, FAULT_BUS_OFF) |
-           bit_if(image->plc_comm_fault || image->plc_reports_comm_fault, FAULT_PLC_COMM) |
-           bit_if(image->plc_ack_fault, FAULT_PLC_ACK) |
-           bit_if(image->plc_crc_mode_fault, FAULT_PLC_CRC_MODE) |
-           bit_if(image->config_refused, FAULT_CONFIG_REFUSED) |
-           bit_if(st->in->plan_age_us > (int64_t)st->config->interlock.t_plan2_ms * 1000,
-                  FAULT_PLANNER_LATE);
+    return fault_if(lost, FAULT_PLC_LOST) | fault_if(estop, FAULT_ESTOP) | reason_faults(st, slot) |
+           fault_if(!is_set(st, &image->safety_ok, STALE_SWITCHES_MS), FAULT_SAFETY_CHAIN) |
+           fault_if(is_set(st, &image->earth_fault, STALE_SWITCHES_MS), FAULT_EARTH_FAULT) |
+           fault_if(image->interface_down, FAULT_BUS_OFF) |
+           fault_if(image->plc_comm_fault || image->plc_reports_comm_fault, FAULT_PLC_COMM) |
+           fault_if(image->plc_ack_fault, FAULT_PLC_ACK) |
+           fault_if(image->plc_crc_mode_fault, FAULT_PLC_CRC_MODE) |
+           fault_if(image->config_refused, FAULT_CONFIG_REFUSED) |
+           fault_if(st->in->plan_age_us > (int64_t)st->config->interlock.t_plan2_ms * 1000,
+                    FAULT_PLANNER_LATE);
 }
 
 /* G6, S15: a weld is cleared dead and open, or not at all. */
@@ -173,8 +169,8 @@ static uint64_t contactor_faults(struct step *st, uint32_t slot) {
         st->s->slot[slot].latched |= FAULT_BIT(FAULT_CONTACTOR_WELDED);
         interlock_note(st, gc->welded ? RULE_G6 : RULE_T7, slot, COMPONENT_NONE);
     }
-    return bit_if(welded, FAULT_CONTACTOR_WELDED) | bit_if(suspect, FAULT_CONTACTOR_FEEDBACK) |
-           bit_if(gc->stuck && gc->against >= EVIDENCE, FAULT_CONTACTOR_STUCK_OPEN) |
+    return fault_if(welded, FAULT_CONTACTOR_WELDED) | fault_if(suspect, FAULT_CONTACTOR_FEEDBACK) |
+           fault_if(gc->stuck && gc->against >= EVIDENCE, FAULT_CONTACTOR_STUCK_OPEN) |
            (st->s->slot[slot].faults & FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED)); /* boot.c */
 }
 

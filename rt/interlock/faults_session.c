@@ -20,16 +20,13 @@ static uint64_t while_closed(const struct step *st, uint32_t slot, uint64_t caus
     return found;
 }
 
-static uint64_t bit_if(bool condition, enum fault_code code) {
-    return condition ? FAULT_BIT(code) : 0;
-}
-
 static uint64_t pilot_faults(const struct step *st, uint32_t slot) {
     const struct slot_view *view = &st->view[slot];
     const bool needs_lock = slot_connector(st, slot)->require_lock;
     const bool unlocked = needs_lock && !is_set(st, &st->image->slot[slot].lock, STALE_STAGE_MS);
-    return bit_if(!view->cp_fresh, FAULT_CP_STALE) |
-           bit_if(view->cp_fresh && !view->cp_ready, FAULT_CP_LOST) | bit_if(unlocked, FAULT_LOCK);
+    return fault_if(!view->cp_fresh, FAULT_CP_STALE) |
+           fault_if(view->cp_fresh && !view->cp_ready, FAULT_CP_LOST) |
+           fault_if(unlocked, FAULT_LOCK);
 }
 
 /* S10. Until the bus has come down from the cable check's voltage that voltage is the maximum; an unknown maximum gives
@@ -60,7 +57,8 @@ static uint64_t voltage_faults(struct step *st, uint32_t slot) {
                        T_OVERVOLTAGE_MS);
     const bool lasting =
         above && st->now_us - own->overvoltage_since_us >= (int64_t)T_OVERVOLTAGE_LAST_MS * 1000;
-    return bit_if(above, FAULT_OVERVOLTAGE) | bit_if(peak || lasting, FAULT_OVERVOLTAGE_EMERGENCY);
+    return fault_if(above, FAULT_OVERVOLTAGE) |
+           fault_if(peak || lasting, FAULT_OVERVOLTAGE_EMERGENCY);
 }
 
 /* The largest current commanded within the last one to two seconds: modules and meter lag behind. */
@@ -101,7 +99,7 @@ static uint64_t current_faults(struct step *st, uint32_t slot) {
     const bool shorted = interlock_held(
         &own->short_since_us, known && view->stage == HLC_STAGE_CABLE_CHECK && (flows || sinks),
         st->now_us, T_SHORT_MS);
-    return bit_if(over, FAULT_OVERCURRENT) | bit_if(shorted, FAULT_CABLE_SHORT);
+    return fault_if(over, FAULT_OVERCURRENT) | fault_if(shorted, FAULT_CABLE_SHORT);
 }
 
 static bool pin_known(const struct step *st, const struct sample *pin) {
@@ -142,15 +140,15 @@ static uint64_t temperature_faults(struct step *st, uint32_t slot) {
         !pin_known(st, &image->pin_plus_ddegc) || !pin_known(st, &image->pin_minus_ddegc);
     const bool broken = interlock_held(&own->temperature_fallback_since_us, own->sensor_broken,
                                        st->now_us, limit->t_sensor_stop_ms);
-    return bit_if(hot, FAULT_TEMPERATURE) | bit_if(broken, FAULT_TEMPERATURE_SENSOR);
+    return fault_if(hot, FAULT_TEMPERATURE) | fault_if(broken, FAULT_TEMPERATURE_SENSOR);
 }
 
 static uint64_t data_faults(const struct step *st, uint32_t slot) {
     const struct image_slot *image = &st->image->slot[slot];
     const bool targets_lost = st->view[slot].stage == HLC_STAGE_CURRENT_DEMAND &&
                               !is_fresh(st, &image->ev_target_ma, LOST_TARGETS_MS);
-    return bit_if(!is_fresh(st, &image->meter, LOST_METER_MS), FAULT_METER_STALE) |
-           bit_if(targets_lost, FAULT_EV_TARGETS_STALE);
+    return fault_if(!is_fresh(st, &image->meter, LOST_METER_MS), FAULT_METER_STALE) |
+           fault_if(targets_lost, FAULT_EV_TARGETS_STALE);
 }
 
 /* G7: GC is told to be open and the bus is up, yet the gun's side follows it. Looked at in the weld check only; the

@@ -73,7 +73,7 @@ static bool both_equal(const struct step *st, uint32_t slot) {
 }
 
 /* The rule that forbids closing, RULE_NONE when it may. */
-static enum rule_id closing_refused(const struct step *st, uint32_t slot) {
+static enum rule_id gc_refused(const struct step *st, uint32_t slot) {
     const struct interlock_slot *own = &st->s->slot[slot];
     const struct slot_view *view = &st->view[slot];
     if (!own->released) {
@@ -190,7 +190,7 @@ void gun_guard(struct step *st, uint32_t slot) {
     if (own->contactor[CONTACTOR_GC].command) {
         out->gc = stays_closed(st, slot, class);
     } else if (wanted) {
-        const enum rule_id refused = closing_refused(st, slot);
+        const enum rule_id refused = gc_refused(st, slot);
         out->gc = refused == RULE_NONE;
         if (!out->gc) {
             interlock_note(st, refused, slot, CONTACTOR_GC);

@@ -111,7 +111,7 @@ static bool wants(const struct step *st, uint32_t slot) {
 }
 
 void insulation_guard(struct step *st) {
-    bool taken[RM_SLOTS_MAX];
+    bool taken[RM_SLOTS_MAX] UNINITIALISED;
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         taken[slot] = false;
     }

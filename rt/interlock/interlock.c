@@ -156,7 +156,7 @@ void interlock_step(struct interlock_state *s, const struct config *config,
                     const struct image *image, const struct interlock_in *in,
                     const struct request *request, struct output *out) {
     assert(config->slots >= 1 && config->slots <= RM_SLOTS_MAX);
-    struct step st;
+    struct step st UNINITIALISED; /* of its arrays only [0, slots) is ever written or read */
     st.s = s;
     st.config = config;
     st.image = image;

@@ -36,6 +36,16 @@
 #define EVIDENCE                     2       /* samples in a row that make a verdict of S5 and S6 */
 #define COMPONENT_NONE               0xffffu /* a note about the slot as a whole */
 
+/* A large scratch struct that is filled before it is read: keeps -ftrivial-auto-var-init from clearing it every step. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define UNINITIALISED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef UNINITIALISED
+#define UNINITIALISED
+#endif
+
 #define FAULT_BIT(code) (UINT64_C(1) << (code))
 #define KIND_BIT(kind)  ((uint16_t)(1u << (kind)))
 
@@ -172,8 +182,8 @@ static inline bool is_clear(const struct step *st, const struct sample *sample, 
     return sample_fresh(sample, st->now_us, ms) && sample->value == 0;
 }
 
-static inline bool has_fault(const struct interlock_slot *slot, enum fault_code code) {
-    return ((slot->faults | slot->latched) & FAULT_BIT(code)) != 0;
+static inline uint64_t fault_if(bool condition, enum fault_code code) {
+    return condition ? FAULT_BIT(code) : 0;
 }
 
 static inline bool gun_commanded(const struct step *st, uint32_t slot) {

@@ -17,7 +17,7 @@ static bool is_lost(struct step *st, uint32_t slot, uint32_t module) {
 
 /* Faults of one module; its own verdict is left in its state. A stuck or welded MN keeps its module out by a latch; the
  * fault is present only as long as the contactor contradicts its command. */
-static uint64_t look(struct step *st, uint32_t slot, uint32_t module) {
+static uint64_t look_at_module(struct step *st, uint32_t slot, uint32_t module) {
     const struct image_module *image = &st->image->slot[slot].module[module];
     const struct contactor_book *mn = &st->s->slot[slot].contactor[CONTACTOR_MN0 + module];
     struct interlock_module *own = &st->s->slot[slot].module[module];
@@ -39,7 +39,7 @@ uint64_t module_faults(struct step *st, uint32_t slot) {
     bool healthy = false;
     const uint32_t modules = st->config->slot[slot].module_count;
     for (uint32_t module = 0; module < modules; ++module) {
-        found |= look(st, slot, module);
+        found |= look_at_module(st, slot, module);
         healthy = healthy || is_healthy(st, slot, module);
     }
     return healthy ? found : found | FAULT_BIT(FAULT_NO_MODULES);
@@ -65,7 +65,7 @@ static bool match(const struct step *st, uint32_t slot, uint32_t module) {
            difference_mv(voltage->value, view->bus_mv) <= limit->dv_mn_mv;
 }
 
-static enum rule_id closing_refused(const struct step *st, uint32_t slot, uint32_t module) {
+static enum rule_id mn_refused(const struct step *st, uint32_t slot, uint32_t module) {
     const struct interlock_slot *own = &st->s->slot[slot];
     if (!own->released) {
         return RULE_S15;
@@ -105,7 +105,7 @@ static bool guard_contactor(struct step *st, uint32_t slot, uint32_t module) {
     const unsigned kind = CONTACTOR_MN0 + module;
     const bool wanted = st->request->slot[slot].module[module].mn;
     if (!st->s->slot[slot].contactor[kind].command) {
-        const enum rule_id refused = wanted ? closing_refused(st, slot, module) : RULE_NONE;
+        const enum rule_id refused = wanted ? mn_refused(st, slot, module) : RULE_NONE;
         if (refused != RULE_NONE) {
             interlock_note(st, refused, slot, kind);
         }
@@ -181,24 +181,24 @@ int64_t module_capability_w(const struct config *config, const struct image *ima
     return power_w > 0 ? power_w : 0;
 }
 
-/* M6 */
-static int32_t capability_ma(const struct step *st, uint32_t slot, uint32_t module,
-                             int32_t set_mv) {
+/* M6: what of set_ma the module may give at its voltage. Divides only where the power does not suffice. */
+static int32_t within_capability_ma(const struct step *st, uint32_t slot, uint32_t module,
+                                    int32_t set_mv, int32_t set_ma) {
     const struct image_module *image = &st->image->slot[slot].module[module];
     const int64_t permille = module_temperature_permille(
         &st->config->interlock, &image->temperature_ddegc, st->now_us, st->slow_stale_ms);
-    const int64_t power_w = module_capability_w(st->config, st->image, slot, module);
-    int64_t current_ma = st->config->slot[slot].module[module].max_current_ma;
+    const int64_t power_uw =
+        module_capability_w(st->config, st->image, slot, module) * 1000 * permille;
+    const bool measured = is_fresh(st, &image->voltage_mv, st->module_stale_ms);
+    const int64_t voltage_mv = measured ? image->voltage_mv.value : set_mv;
+    int64_t current_ma = min_i32(set_ma, st->config->slot[slot].module[module].max_current_ma);
     if (image->capability_ma.valid && image->capability_ma.value < current_ma) {
         current_ma = image->capability_ma.value > 0 ? image->capability_ma.value : 0;
     }
-    const bool measured = is_fresh(st, &image->voltage_mv, st->module_stale_ms);
-    const int64_t voltage_mv = measured ? image->voltage_mv.value : set_mv;
-    const int64_t power_uw = power_w * 1000 * permille;
-    if (voltage_mv > 0 && power_uw < current_ma * voltage_mv) {
-        current_ma = power_uw / voltage_mv;
+    if (permille == 0) {
+        return 0;
     }
-    return permille == 0 ? 0 : (int32_t)current_ma;
+    return (int32_t)(current_ma * voltage_mv > power_uw ? power_uw / voltage_mv : current_ma);
 }
 
 static bool in_range(const struct request_module *wanted) {
@@ -270,7 +270,8 @@ static void setpoint(struct step *st, uint32_t slot, uint32_t module, bool purpo
     if (own->normal_since_us != 0) {
         lower_to(st, slot, module, RULE_G4, &out->set_ma, last->set_ma);
     }
-    lower_to(st, slot, module, RULE_M6, &out->set_ma, capability_ma(st, slot, module, out->set_mv));
+    lower_to(st, slot, module, RULE_M6, &out->set_ma,
+             within_capability_ma(st, slot, module, out->set_mv, out->set_ma));
 }
 
 /* Needs the contactors' commands of this step and budget_islands(). */

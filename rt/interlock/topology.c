@@ -39,8 +39,8 @@ static bool ring_closed(const struct step *st) {
 }
 
 void topology_evaluate(struct step *st) {
-    bool sure[RM_SLOTS_MAX];
-    uint16_t component_sure[RM_SLOTS_MAX];
+    bool sure[RM_SLOTS_MAX] UNINITIALISED;
+    uint16_t component_sure[RM_SLOTS_MAX] UNINITIALISED;
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         const struct slot_view *view = &st->view[slot];
         st->edge_may[slot] = edge(view, view->may);
