@@ -179,6 +179,17 @@ static int lock_memory(struct program *p) {
     return 0;
 }
 
+/* Before the threads are there: what is refused is said in the order of the design, not after a watchdog is armed. */
+static int check_fifo(struct program *p) {
+    struct io_error error = {""};
+    if (p->arguments.development) {
+        return 0; /* start_thread() lowers the demand */
+    }
+    return thread_fifo_allowed("guard", p->config.rt.guard_priority, &error) == 0
+               ? 0
+               : fail(EXIT_CODE_FIFO, error.text);
+}
+
 static int open_latency(struct program *p) {
     int code = seal_latency(&p->seal);
     if (code == 0) {
@@ -286,8 +297,8 @@ static int seal(struct program *p) {
 
 static int start(struct program *p) {
     static int (*const steps[])(struct program *) = {
-        load_config, open_signals, open_interfaces, open_shm,      build_control,
-        lock_memory, open_latency, open_watchdog,   start_threads, seal,
+        load_config, open_signals, open_interfaces, open_shm,      build_control, lock_memory,
+        check_fifo,  open_latency, open_watchdog,   start_threads, seal,
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int code = steps[i](p);

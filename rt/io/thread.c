@@ -69,6 +69,26 @@ static int create(struct thread *thread, const struct thread_plan *plan, bool fi
     return -code;
 }
 
+static void explain_refusal(const char *name, int priority, struct io_error *error) {
+    snprintf(error->text, sizeof error->text,
+             "thread %s: SCHED_FIFO %d refused. Set LimitRTPRIO=95 in the service, ulimit -r "
+             "95, or give CAP_SYS_NICE; --development goes without",
+             name, priority);
+}
+
+int thread_fifo_allowed(const char *name, int priority, struct io_error *error) {
+    struct sched_param before, wanted = {.sched_priority = priority};
+    const int policy = sched_getscheduler(0);
+    if (policy < 0 || sched_getparam(0, &before) != 0 ||
+        sched_setscheduler(0, SCHED_FIFO, &wanted) != 0) {
+        const int code = -errno;
+        explain_refusal(name, priority, error);
+        return code;
+    }
+    (void)sched_setscheduler(0, policy, &before);
+    return 0;
+}
+
 int thread_start(struct thread *thread, const struct thread_plan *plan, struct io_error *error) {
     thread->cpu = plan->cpu >= 0 && plan->cpu < CPU_SETSIZE ? plan->cpu : last_allowed_cpu();
     int code = create(thread, plan, true);
@@ -76,10 +96,7 @@ int thread_start(struct thread *thread, const struct thread_plan *plan, struct i
         code = create(thread, plan, false);
     }
     if (code == -EPERM) {
-        snprintf(error->text, sizeof error->text,
-                 "thread %s: SCHED_FIFO %d refused. Set LimitRTPRIO=95 in the service, ulimit -r "
-                 "95, or give CAP_SYS_NICE; --development goes without",
-                 plan->name, plan->priority);
+        explain_refusal(plan->name, plan->priority, error);
     } else if (code == -EINVAL) {
         snprintf(error->text, sizeof error->text,
                  "thread %s: processor %d is not there or not allowed. Mend rt.guardCpu and "

@@ -24,6 +24,9 @@ struct thread {
     bool fifo;
 };
 
+/* Would a thread of that priority be given SCHED_FIFO? 0, or -errno with *error. The caller stays what it was. */
+int thread_fifo_allowed(const char *name, int priority, struct io_error *error) RM_MUST_CHECK;
+
 /* 0, or -errno with *error. Signals are blocked in the new thread. */
 int thread_start(struct thread *thread, const struct thread_plan *plan,
                  struct io_error *error) RM_MUST_CHECK;

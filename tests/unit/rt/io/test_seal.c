@@ -277,12 +277,25 @@ static void body_fifo_refused(void) {
     struct thread_plan plan = {
         .name = "look", .priority = 80, .cpu = -1, .require_fifo = true, .run = look};
     struct io_error error = {""};
+    child_check(thread_fifo_allowed("early", 80, &error) == -EPERM);
+    child_check(strstr(error.text, "thread early: SCHED_FIFO 80") != NULL);
     child_check(thread_start(&thread, &plan, &error) == -EPERM);
-    child_check(strstr(error.text, "SCHED_FIFO 80") != NULL);
+    child_check(strstr(error.text, "thread look: SCHED_FIFO 80") != NULL);
     plan.require_fifo = false;
     child_check(thread_start(&thread, &plan, &error) == 0 && !thread.fifo);
     pthread_join(thread.id, NULL);
     child_check(seen.policy == SCHED_OTHER);
+}
+
+static void test_fifo_question_leaves_the_caller_what_it_was(void **state) {
+    (void)state;
+    struct io_error error = {""};
+    const int policy = sched_getscheduler(0);
+    if (thread_fifo_allowed("early", 80, &error) != 0) {
+        skip(); /* no FIFO on this machine */
+    }
+    assert_int_equal(sched_getscheduler(0), policy);
+    assert_int_equal(thread_fifo_allowed("early", 1000, &error), -EINVAL);
 }
 
 static void test_thread_start_fifo_refused_names_the_mend(void **state) {
@@ -338,6 +351,7 @@ int main(void) {
         cmocka_unit_test(test_seal_filter_other_calls_end_the_process),
         cmocka_unit_test(test_panic_sends_all_off_and_ends_for_the_supervisor),
         cmocka_unit_test(test_thread_start_sets_policy_priority_and_processor),
+        cmocka_unit_test(test_fifo_question_leaves_the_caller_what_it_was),
         cmocka_unit_test(test_thread_start_fifo_refused_names_the_mend),
         cmocka_unit_test(test_thread_start_processor_that_is_not_there_is_refused),
         cmocka_unit_test(test_notify_ready_reaches_the_service_manager),
