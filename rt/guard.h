@@ -18,7 +18,9 @@
 
 #define GUARD_DRAIN_MAX                                                                            \
     1024 /* completions per pass: a flood of frames cannot keep a tick waiting */
-#define GUARD_COMMANDS_MAX    32 /* commands per step */
+#define GUARD_COMMANDS_MAX 32 /* commands per step */
+#define GUARD_LOOK_AFTER_US                                                                        \
+    20000 /* from a change of an interface's state until a look at it counts */
 #define GUARD_STOP_LIMIT_NS   10000000000LL
 #define GUARD_STATUS_TICKS    4   /* status at least every 20 ms */
 #define GUARD_SLOW_TICKS      200 /* once a second */
@@ -45,7 +47,6 @@ struct guard {
     bool receiving[RM_INTERFACES_MAX]; /* a multishot receive is armed */
     bool blocked[RM_INTERFACES_MAX];   /* the kernel's queue was full: again at the next step */
     enum interface_state told[RM_INTERFACES_MAX]; /* what control was told last */
-    int supervised[RM_INTERFACES_MAX];            /* last value taken from links */
     uint16_t slot_of_plc[RM_INTERFACES_MAX][RM_PLC_IDS_MAX];
 
     struct phase tick;

@@ -12,7 +12,6 @@ void guard_bus_init(struct guard *g) {
     for (uint32_t i = 0; i < config->interfaces; i++) {
         bus_init(&g->bus[i], &config->interface[i], i);
         g->told[i] = INTERFACE_DOWN;
-        g->supervised[i] = -1;
         for (uint32_t p = 0; p < RM_PLC_IDS_MAX; p++) {
             g->slot_of_plc[i][p] = GUARD_PLC_NONE;
         }
@@ -88,15 +87,16 @@ static bool in_service(enum interface_state state) {
     return state != INTERFACE_DOWN && state != INTERFACE_BUS_OFF;
 }
 
-/* Error frames tell faster; supervision mends what one that was lost would leave wrong. Only its changes count, so that
- * an old look never undoes what an error frame said since. */
+/* Error frames tell faster; supervision mends what one that was lost would leave wrong, so that no state is for ever. Only
+ * a look that began after the last change counts: an old one must not undo what an error frame said since. The pass that
+ * took the frame may have begun a little before it, hence the distance. */
 static void take_supervised(struct guard *g, uint32_t i) {
     enum interface_state state = INTERFACE_DOWN;
-    if (g->bus[i].fd < 0 || !links_supervised(g->in.links, i, &state) ||
-        g->supervised[i] == (int)state) {
+    int64_t began_us = 0;
+    if (g->bus[i].fd < 0 || !links_supervised(g->in.links, i, &state, &began_us) ||
+        began_us - g->bus[i].state_since_us < GUARD_LOOK_AFTER_US) {
         return;
     }
-    g->supervised[i] = (int)state;
     if (in_service(state) != in_service(g->bus[i].state)) {
         bus_state(&g->bus[i], state, guard_now_us(g));
         tell_control(g, i);

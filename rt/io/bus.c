@@ -93,6 +93,7 @@ void bus_state(struct bus *bus, enum interface_state state, int64_t now_us) {
     bool was_in_service = bus->state != INTERFACE_DOWN && bus->state != INTERFACE_BUS_OFF;
     bool in_service = state != INTERFACE_DOWN && state != INTERFACE_BUS_OFF;
     bus->state = state;
+    bus->state_since_us = now_us;
     if (in_service && !was_in_service) {
         bus->up_since_us = now_us;
         bus->attempt_us = 0;

@@ -53,7 +53,7 @@ struct bus {
 
     int32_t backoff_ms;
     int64_t attempt_us; /* when the next restart (bus-off) or probe (udp) is due; 0 none */
-    int64_t up_since_us;
+    int64_t up_since_us, state_since_us;
 
     struct bus_lane urgent, rest;
     struct can_frame urgent_store[BUS_URGENT_MAX], rest_store[BUS_REST_MAX];

@@ -67,7 +67,7 @@ int links_open(struct links *l, const struct config *config,
     l->main_bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     for (uint32_t i = 0; i < RM_INTERFACES_MAX; i++) {
         atomic_init(&l->place[i].offered_fd, -1);
-        atomic_init(&l->place[i].supervised, -1);
+        atomic_init(&l->place[i].look, -1);
         l->place[i].backoff_ms = BUS_BACKOFF_FIRST_MS;
     }
     if (l->guard_bell < 0 || l->main_bell < 0) {
@@ -124,10 +124,11 @@ static void serve_requests(struct links *l, uint32_t i, int64_t now_us) {
 
 static void supervise(struct links *l, uint32_t i) {
     uint8_t state = 0;
+    int64_t began_us = clock_now_us();
     bool known = bus_controller_state(l->config->interface[i].name, &state) == 0;
-    int now = known ? (int)state : -1;
-    int before = atomic_exchange_explicit(&l->place[i].supervised, now, memory_order_acq_rel);
-    if (now != before && known) {
+    int64_t look = known ? links_pack_look((enum interface_state)state, began_us) : -1;
+    int64_t before = atomic_exchange_explicit(&l->place[i].look, look, memory_order_acq_rel);
+    if (known && (before < 0 || before % 8 != look % 8)) {
         ring_bell(l->guard_bell);
     }
 }
@@ -178,11 +179,13 @@ void links_wake_main(struct links *l) {
     ring_bell(l->main_bell);
 }
 
-bool links_supervised(struct links *l, uint32_t interface, enum interface_state *state) {
-    int value = atomic_load_explicit(&l->place[interface].supervised, memory_order_acquire);
-    if (value < 0) {
+bool links_supervised(struct links *l, uint32_t interface, enum interface_state *state,
+                      int64_t *began_us) {
+    int64_t look = atomic_load_explicit(&l->place[interface].look, memory_order_acquire);
+    if (look < 0) {
         return false;
     }
-    *state = (enum interface_state)value;
+    *state = (enum interface_state)(look % 8);
+    *began_us = look / 8;
     return true;
 }

@@ -19,9 +19,14 @@
 #define LINKS_BACKOFF_MAX_MS 1000
 #define LINKS_SUPERVISE_MS   500
 
+/* One look at a controller: its state by libsocketcan, and when the look began. One word, so that both belong together. */
+static inline int64_t links_pack_look(enum interface_state state, int64_t began_us) {
+    return began_us * 8 + (int64_t)state;
+}
+
 struct links_place {
     _Alignas(RM_CACHE_LINE) _Atomic int offered_fd; /* main to guard; -1 none */
-    _Atomic int supervised; /* main to guard: enum interface_state by libsocketcan, -1 unknown */
+    _Atomic int64_t look;                           /* main to guard: links_pack_look(), -1 none */
     _Atomic uint32_t connect_requests, restart_requests; /* guard to main */
     /* main thread's own */
     uint32_t connect_served, restart_served;
@@ -56,7 +61,8 @@ void links_ask_connect(struct links *l, uint32_t interface);
 void links_ask_restart(struct links *l, uint32_t interface);
 /* Any thread: wakes the main thread from its poll. */
 void links_wake_main(struct links *l);
-/* Guard: supervised state, false when there is none. */
-bool links_supervised(struct links *l, uint32_t interface, enum interface_state *state);
+/* Guard: the last look at a controller that Ringmain manages, false when there is none. */
+bool links_supervised(struct links *l, uint32_t interface, enum interface_state *state,
+                      int64_t *began_us);
 
 #endif

@@ -314,6 +314,41 @@ static void test_guard_bus_off_is_told_and_restart_asked(void **state) {
     assert_int_equal(status.interface[0].error_frames, 2);
 }
 
+/* The frame that told of the end of bus-off was lost: the next look at the controller mends it. */
+static void test_guard_look_after_bus_off_brings_it_back(void **state) {
+    (void)state;
+    run_ms(10);
+    say(0, CAN_ERR_FLAG | CAN_ERR_BUSOFF);
+    run_ms(10);
+    assert_int_equal(control.state[0], INTERFACE_BUS_OFF);
+    int64_t later_us = guard.bus[0].state_since_us + GUARD_LOOK_AFTER_US;
+    atomic_store(&links.place[0].look, links_pack_look(INTERFACE_UP, later_us));
+    run_ms(10);
+    assert_int_equal(control.state[0], INTERFACE_UP);
+}
+
+static void test_guard_look_before_bus_off_does_not_undo_it(void **state) {
+    (void)state;
+    run_ms(10);
+    atomic_store(&links.place[0].look, links_pack_look(INTERFACE_UP, clock_now_us()));
+    say(0, CAN_ERR_FLAG | CAN_ERR_BUSOFF);
+    run_ms(30);
+    assert_int_equal(control.state[0], INTERFACE_BUS_OFF);
+    atomic_store(&links.place[0].look, links_pack_look(INTERFACE_UP, guard.bus[0].state_since_us +
+                                                                         GUARD_LOOK_AFTER_US - 1));
+    run_ms(30);
+    assert_int_equal(control.state[0], INTERFACE_BUS_OFF);
+}
+
+static void test_guard_look_finds_bus_off_that_no_frame_told(void **state) {
+    (void)state;
+    run_ms(30);
+    atomic_store(&links.place[0].look, links_pack_look(INTERFACE_BUS_OFF, clock_now_us()));
+    run_ms(10);
+    assert_int_equal(control.state[0], INTERFACE_BUS_OFF);
+    assert_int_equal(control.state[1], INTERFACE_UP);
+}
+
 /* What the far side of a udp interface does: it learns our address from whatever comes, and answers there. */
 static bool answer_udp(uint32_t i, struct can_frame *f) {
     struct sockaddr_in from;
@@ -524,6 +559,9 @@ int main(void) {
         TEST(test_guard_reaction_many_times_is_fast),
         TEST(test_guard_far_side_gone_is_down_then_reconnected),
         TEST(test_guard_bus_off_is_told_and_restart_asked),
+        TEST(test_guard_look_after_bus_off_brings_it_back),
+        TEST(test_guard_look_before_bus_off_does_not_undo_it),
+        TEST(test_guard_look_finds_bus_off_that_no_frame_told),
         cmocka_unit_test_setup_teardown(test_guard_udp_is_up_when_heard_and_down_when_refused,
                                         setup_udp, teardown),
         TEST(test_guard_garbage_messages_are_counted_and_dropped),
