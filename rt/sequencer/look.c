@@ -41,12 +41,17 @@ enum stop_class gun_worst_class(uint64_t faults) {
                                             : STOP_CLASS_NONE;
 }
 
-/* Silence makes every measurement stale: whoever reads one fault reads of the silence, not of a door. */
+/* Silence makes every measurement stale, and the PLC's SAFETY_OK falls with whatever it found: whoever reads one fault
+ * reads of the silence or the earth fault, not of a door. */
 static uint64_t without_consequences(uint64_t faults) {
     const uint64_t stale = BIT(SAFETY_CHAIN) | BIT(CP_STALE);
-    return (faults & BIT(BUS_OFF)) != 0    ? faults & ~(stale | BIT(PLC_LOST))
-           : (faults & BIT(PLC_LOST)) != 0 ? faults & ~stale
-                                           : faults;
+    if ((faults & BIT(BUS_OFF)) != 0) {
+        return faults & ~(stale | BIT(PLC_LOST));
+    }
+    if ((faults & BIT(PLC_LOST)) != 0) {
+        return faults & ~stale;
+    }
+    return (faults & BIT(EARTH_FAULT)) != 0 ? faults & ~BIT(SAFETY_CHAIN) : faults;
 }
 
 enum fault_code gun_worst_fault(uint64_t faults) {

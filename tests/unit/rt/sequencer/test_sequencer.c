@@ -535,6 +535,7 @@ static void test_worst_fault_silence_is_named_before_what_it_makes_stale(void **
     assert_int_equal(gun_worst_fault(BIT(SAFETY_CHAIN) | BIT(PLC_LOST) | BIT(BUS_OFF)),
                      FAULT_BUS_OFF);
     assert_int_equal(gun_worst_fault(BIT(ESTOP) | BIT(SAFETY_CHAIN) | BIT(PLC_LOST)), FAULT_ESTOP);
+    assert_int_equal(gun_worst_fault(BIT(SAFETY_CHAIN) | BIT(EARTH_FAULT)), FAULT_EARTH_FAULT);
     assert_int_equal(gun_worst_fault(BIT(SAFETY_CHAIN) | BIT(LOCK)), FAULT_SAFETY_CHAIN);
     assert_int_equal(gun_worst_fault(BIT(MODULE_LOST) | BIT(METER_STALE)), FAULT_METER_STALE);
     assert_int_equal(gun_worst_fault(BIT(MODULE_LOST)), FAULT_MODULE_LOST);
