@@ -80,7 +80,7 @@ class Boot:
         for program in PROGRAMS:
             programs["/opt/bin/" + program] = os.path.join(options.bin, program)
         files = {HOME + "/configs/hub.json": json.dumps(config)}
-        for path in ("tests/plant/run.py", "tests/integration/run.py", "tests/rt-guest/inside.py"):
+        for path in ("tests/plant/run.py", "tests/integration/run.py", "tests/integration/scene.py", "tests/rt-guest/inside.py"):
             with open(os.path.join(TOP, path)) as f:
                 files[HOME + "/" + path] = f.read()
         links = ["/opt/ip link add %s type vcan && /opt/ip link set %s up txqueuelen 1000" % (i, i)

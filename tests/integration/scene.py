@@ -1,0 +1,219 @@
+"""A whole hub for the scenarios of run.py: starts it, asks it, waits for it, reads its log, judges it at the end."""
+import json
+import os
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "plant"))
+import run as demo  # noqa: E402  (class Hub)
+
+
+class Failure(Exception):
+    pass
+
+
+def expect(condition, text, *detail):
+    if not condition:
+        raise Failure(text + (": " + " ".join(str(d) for d in detail) if detail else ""))
+
+
+class Log:
+    """The event log as nrt writes it, read as it grows. A line is only read when it is whole."""
+
+    def __init__(self, path):
+        self.path, self.at, self.events = path, 0, []
+
+    def read(self):
+        """Everything so far; checks that each line is whole and each sequence number comes once, in order."""
+        try:
+            with open(self.path, "rb") as f:
+                f.seek(self.at)
+                data = f.read()
+        except FileNotFoundError:
+            return self.events
+        for line in data.splitlines(True):
+            if not line.endswith(b"\n"):
+                break
+            self.at += len(line)
+            try:
+                event = json.loads(line)
+            except ValueError:
+                raise Failure("line %d of the event log is no JSON: %r" % (len(self.events) + 1, line[:200]))
+            if self.events and self.events[-1]["boot_id"] == event["boot_id"]:
+                expect(event["seq"] == self.events[-1]["seq"] + 1, "event log has a gap or a double at seq", event["seq"],
+                       "after", self.events[-1]["seq"])
+            self.events.append(event)
+        return self.events
+
+    def of(self, kind, gun=None, since_ns=0):
+        return [e for e in self.read() if e["type"] == kind and e["mono_ns"] >= since_ns and gun in (None, e["connector_id"])]
+
+
+class Scene:
+    """A running hub with what the scenarios ask of it."""
+
+    def __init__(self, name, options, plant_args=("--handshake", "fast"), config=None, unloaded=False, **kw):
+        self.options, self.unloaded = options, unloaded
+        self.folder = os.path.join(options.out, name)
+        rt_args = ["--development"] if options.development else []
+        self.hub = demo.Hub(self.folder, options.bin, config or options.config, seed=options.seed, plant_args=list(plant_args),
+                            rt_args=rt_args, **kw)
+        self.log = Log(self.hub.event_log)
+        if options.transport:
+            for child in (self.hub.plant, self.hub.rt):
+                i = child.command.index("--transport")
+                child.command[i + 1] = options.transport
+
+    def __enter__(self):
+        self.hub.start()
+        self.hub.wait_for(lambda: self.quiet_status() is not None, 20 * self.options.slack, "ringmain-rt's status", self.hub.rt)
+        self.all_available(20)
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None:
+                self.judge()
+        finally:
+            told = self.tell() if kind is not None else []
+            codes = self.hub.stop()
+            for line in told and told + ["exit codes at the end: %s" % codes]:
+                print("# " + line)
+        if kind is None:
+            for name, code in codes.items():
+                expect(code in (0, None), "%s ended with %s" % (name, code), getattr(self.hub, name).tail(8))
+            with open(self.hub.plant_report) as f:
+                report = json.load(f)  # the clean stop counts too
+            expect(report["hazards"] == 0, "hazards", json.dumps(report.get("hazard_list"))[:1500])
+            self.log.read()
+
+    def tell(self):
+        """For who looks into a failure: is rt there, and what do its threads do?"""
+        lines = ["ended before: rt %s, nrt %s" % (self.hub.rt.exits, self.hub.nrt.exits)]
+        try:
+            for tid in os.listdir("/proc/%d/task" % self.hub.rt.pid):
+                with open("/proc/%d/task/%s/stat" % (self.hub.rt.pid, tid)) as f:
+                    fields = f.read().split()
+                with open("/proc/%d/task/%s/wchan" % (self.hub.rt.pid, tid)) as f:
+                    lines.append("rt thread %s: state %s, user %s, system %s, in %s" % (fields[1], fields[2], fields[13], fields[14], f.read()))
+        except (OSError, TypeError) as error:
+            lines.append("no rt: %s" % error)
+        status = self.quiet_status()
+        lines.append("status is %s ms old" % (status["age_ms"] if status else "not there"))
+        return lines
+
+    def judge(self):
+        """What holds at the end of every scenario."""
+        status = self.hub.status()
+        expect(status["events_dropped"] == 0, "events dropped", status["events_dropped"])
+        expect(status["page_faults"] == 0, "page faults after sealing", status["page_faults"])
+        if self.unloaded:  # only emergencies may open or close under load
+            for g in status["guns"]:
+                for c in g["contactors"]:
+                    expect(c["loaded_operations"] == 0, "loaded operations of gun %d" % g["connector"], c)
+        rejected = self.log.of("proposal_rejected")
+        expect(len(rejected) <= 5, "proposals rejected", [e["text"] for e in rejected[:8]])
+
+    def quiet_status(self):
+        try:
+            return self.hub.status()
+        except (RuntimeError, ValueError):
+            return None
+
+    def guns(self):
+        return self.hub.status()["guns"]
+
+    def numbers(self):
+        return [g["connector"] for g in self.guns()]
+
+    def gun(self, number):
+        return find(self.hub.status(), number)
+
+    def plant(self, number=None):
+        """What is really so, from the virtual hub: one gun, or {gun: state}."""
+        guns = {g["gun"]: g for g in self.hub.plant_ask(cmd="state")["guns"]}
+        return guns if number is None else guns[number]
+
+    def now_ns(self):
+        return self.hub.plant_ask(cmd="state")["mono_ns"]
+
+    def wait(self, condition, timeout, what, poll=0.02):
+        """Until condition(status) holds; the status is in the failure."""
+        end = time.monotonic() + timeout * self.options.slack
+        status = None
+        while time.monotonic() < end:
+            status = self.quiet_status()
+            if status is not None and condition(status):
+                return status
+            time.sleep(poll)
+        guns = [(g["connector"], g["state"], g["hlc_stage"], g["faults"]) for g in status["guns"]] if status else "no status"
+        raise Failure("waited %g s for %s; guns: %s" % (timeout * self.options.slack, what, guns))
+
+    def wait_gun(self, number, states, timeout=30):
+        states = (states,) if isinstance(states, str) else states
+        self.wait(lambda s: find(s, number)["state"] in states, timeout, "gun %d to be %s" % (number, "/".join(states)))
+
+    def wait_event(self, what, condition, timeout):
+        end = time.monotonic() + timeout * self.options.slack
+        while time.monotonic() < end:
+            for event in self.log.read():
+                if condition(event):
+                    return event
+            time.sleep(0.005)
+        raise Failure("waited %g s for %s" % (timeout * self.options.slack, what))
+
+    def all_available(self, timeout=30):
+        self.wait(lambda s: all(g["state"] == "available" for g in s["guns"]), timeout, "all guns to be available")
+
+    def ask(self, **request):
+        answer = self.hub.plant_ask(**request)
+        expect(answer.get("ok"), json.dumps(request), answer)
+
+    def nrt(self, **request):
+        """nrt's answer; a refusal when there is none (it waits for the disk, or is just starting)."""
+        try:
+            return demo.ask(self.hub.nrt_sock, request, 10 * self.options.slack)
+        except (OSError, ValueError) as error:
+            return {"ok": False, "error": str(error)}
+
+    def plug(self, number, **how):
+        self.ask(cmd="plug", gun=number, **how)
+
+    def unplug(self, number):
+        self.ask(cmd="unplug", gun=number)
+
+    def fault(self, name, **where):
+        self.ask(cmd="fault", name=name, **where)
+
+    def clear(self, **where):
+        self.ask(cmd="clear", **where)
+
+    def all_charging(self, numbers, timeout=60):
+        for n in numbers:
+            self.plug(n, soc=20, target_soc=95)
+        self.wait(lambda s: all(is_charging(find(s, n)) for n in numbers), timeout, "guns %s to charge" % list(numbers))
+
+    def sessions(self):
+        """The session records as billed."""
+        with open(self.hub.event_log + ".sessions.jsonl") as f:
+            return [json.loads(line) for line in f]
+
+    def wait_sessions(self, count, timeout=10):
+        end = time.monotonic() + timeout * self.options.slack
+        while time.monotonic() < end:
+            if os.path.exists(self.hub.event_log + ".sessions.jsonl") and len(self.sessions()) >= count:
+                break
+            time.sleep(0.1)
+        records = self.sessions()
+        expect(len(records) == count, "one record per session", len(records), "of", count)
+        expect(len({r["session_id"] for r in records}) == count, "session ids are unique")
+        return records
+
+
+def find(status, number):
+    return [g for g in status["guns"] if g["connector"] == number][0]
+
+
+def is_charging(gun):
+    return gun["state"] == "charging" and gun["power_w"] > 1000
