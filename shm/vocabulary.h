@@ -178,7 +178,8 @@ enum auth_source {
     FAULT(STAGE_TIMEOUT,         "",    NORMAL,    false, "The vehicle did not go on in time.") \
     FAULT(PLANNER_LATE,          "S8",  NORMAL,    false, "Planner late or stopped: guard ramps down.") \
     FAULT(CONFIG_REFUSED,        "",    NORMAL,    false, "PLC refused a parameter (ConfigAck).") \
-    FAULT(LATCH_UNKNOWN,         "S15", NORMAL,    false, "Latched faults of the last run unknown: waiting for the store.")
+    FAULT(LATCH_UNKNOWN,         "S15", NORMAL,    false, "Latched faults of the last run unknown: waiting for the store.") \
+    FAULT(VOLTAGE_UNKNOWN,       "S10", ERROR,     false, "Output voltage not measured while the gun is connected.")
 /* clang-format on */
 
 enum fault_code {

@@ -11,9 +11,11 @@ static bool answers(const struct step *st, uint32_t slot, unsigned kind) {
            st->image->slot[slot].module[module].last_rx_us != 0;
 }
 
-static bool reads(const struct step *st, uint32_t slot, unsigned kind, enum feedback value) {
+/* Read after the hold: what was read before it may show the last run's contactors on their way down. */
+static bool reads_closed(const struct step *st, uint32_t slot, unsigned kind) {
     const struct image_contactor *feedback = contactor_image(st->config, st->image, slot, kind);
-    return feedback->p == value || feedback->n == value;
+    return feedback->at_us >= st->s->slot[slot].hold_until_us &&
+           (feedback->p == FEEDBACK_CLOSED || feedback->n == FEEDBACK_CLOSED);
 }
 
 /* true when all fitted contactors of [first, end) are surely open */
@@ -28,8 +30,7 @@ static bool all_open(const struct step *st, uint32_t slot, unsigned first, unsig
 
 static bool any_closed(const struct step *st, uint32_t slot) {
     for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
-        if ((st->view[slot].fitted & KIND_BIT(kind)) != 0 &&
-            reads(st, slot, kind, FEEDBACK_CLOSED)) {
+        if ((st->view[slot].fitted & KIND_BIT(kind)) != 0 && reads_closed(st, slot, kind)) {
             return true;
         }
     }

@@ -140,7 +140,9 @@ static bool dead_and_open(const struct step *st, uint32_t slot) {
             return false;
         }
     }
-    return view->bus_known && view->bus_mv < safe_mv && view->gun_known && view->gun_mv < safe_mv;
+    const bool gun_dead =
+        slot_connector(st, slot) == NULL || (view->gun_known && view->gun_mv < safe_mv);
+    return view->bus_known && view->bus_mv < safe_mv && gun_dead;
 }
 
 /* MC or BC alone welded does not conduct while the other is surely open: its edge stays locked, its slot goes on. */

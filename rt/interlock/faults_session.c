@@ -5,7 +5,8 @@
 #define WHILE_CLOSED                                                                               \
     (FAULT_BIT(FAULT_CP_LOST) | FAULT_BIT(FAULT_LOCK) | FAULT_BIT(FAULT_OVERVOLTAGE) |             \
      FAULT_BIT(FAULT_OVERVOLTAGE_EMERGENCY) | FAULT_BIT(FAULT_OVERCURRENT) |                       \
-     FAULT_BIT(FAULT_CABLE_SHORT) | FAULT_BIT(FAULT_EV_TARGETS_STALE))
+     FAULT_BIT(FAULT_CABLE_SHORT) | FAULT_BIT(FAULT_EV_TARGETS_STALE) |                            \
+     FAULT_BIT(FAULT_VOLTAGE_UNKNOWN))
 
 /* Faults that only a closed GC makes some begin while it is commanded, and stay until it is confirmed open: the way down
  * is walked to the end. */
@@ -57,7 +58,12 @@ static uint64_t voltage_faults(struct step *st, uint32_t slot) {
                        T_OVERVOLTAGE_MS);
     const bool lasting =
         above && st->now_us - own->overvoltage_since_us >= (int64_t)T_OVERVOLTAGE_LAST_MS * 1000;
-    return fault_if(above, FAULT_OVERVOLTAGE) |
+    /* S7: a voltage that nobody measures may be any voltage. */
+    const bool unknown =
+        interlock_held(&own->voltage_unknown_since_us,
+                       gun_commanded(st, slot) && !view->bus_known && !view->gun_known, st->now_us,
+                       T_OVERVOLTAGE_MS);
+    return fault_if(above, FAULT_OVERVOLTAGE) | fault_if(unknown, FAULT_VOLTAGE_UNKNOWN) |
            fault_if(peak || lasting, FAULT_OVERVOLTAGE_EMERGENCY);
 }
 

@@ -71,6 +71,7 @@ struct interlock_slot {
     int64_t forced_us;        /* FORCE_ALL_OFF last sent */
     int64_t estop_since_us;   /* 0 none */
     int64_t opening_since_us; /* GC asked to open and held by G4; 0 not */
+    int64_t voltage_unknown_since_us;
     int64_t overcurrent_since_us, short_since_us, weld_since_us, cp_lost_since_us;
     int64_t budget_us;    /* when budget_ma was last advanced */
     int32_t budget_ma;    /* M4: follows the vehicle's target, down by the ramp */

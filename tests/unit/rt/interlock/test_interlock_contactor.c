@@ -574,6 +574,45 @@ static void test_boot_heard_module_with_closed_relay_is_weld_suspect(void **stat
     hub_free(hub);
 }
 
+static void test_boot_closed_reading_of_before_the_holds_end_is_no_suspect(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(3, 2, false);
+    hub->contactor[1][CONTACTOR_GC] =
+        STAYS_CLOSED; /* the last run's session, about to be opened by the PLC */
+    hub_run(hub, 395);
+    hub->silent[1] = true; /* the frame that says open is late */
+    hub_run(hub, 100);
+    assert_int_equal(hub->state.slot[1].latched, 0);
+    assert_false(hub->state.slot[1].released);
+    hub->silent[1] = false;
+    hub->contactor[1][CONTACTOR_GC] = FOLLOW;
+    hub_run(hub, 200);
+    assert_int_equal(hub->state.slot[1].latched, 0);
+    assert_true(hub->state.slot[1].released);
+    hub_free(hub);
+}
+
+static void test_suspect_slot_without_gun_is_clearable(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(3, 2, false);
+    hub->config.slot[1].gun = -1;
+    interlock_init(&hub->state, &hub->config, hub->now_us);
+    hub->image.slot[1].gun_mv.valid = false;
+    hub->contactor[1][CONTACTOR_MC] = STAYS_CLOSED;
+    hub_run(hub, 500);
+    assert_true(hub->state.slot[1].latched & BIT(CONTACTOR_BOOT_CLOSED));
+    hub->contactor[1][CONTACTOR_MC] = FOLLOW;
+    hub_voltage(hub, 1, 60000, 0);
+    hub_run(hub, 200);
+    hub->in.clear_faults[1] = BIT(CONTACTOR_BOOT_CLOSED);
+    hub_tick(hub, 5000);
+    assert_true(hub->state.slot[1].latched & BIT(CONTACTOR_BOOT_CLOSED)); /* its bus is live */
+    hub_voltage(hub, 1, 59999, 0);
+    hub_tick(hub, 5000);
+    assert_int_equal(hub->state.slot[1].latched, 0);
+    hub_free(hub);
+}
+
 static void test_restored_latches_hold_the_slot(void **state) {
     (void)state;
     struct hub *hub = hub_new(3, 2, false);
@@ -751,6 +790,8 @@ int main(void) {
         cmocka_unit_test(test_boot_invalid_feedback_waits),
         cmocka_unit_test(test_boot_silent_module_on_the_module_bus_does_not_hold),
         cmocka_unit_test(test_boot_heard_module_with_closed_relay_is_weld_suspect),
+        cmocka_unit_test(test_boot_closed_reading_of_before_the_holds_end_is_no_suspect),
+        cmocka_unit_test(test_suspect_slot_without_gun_is_clearable),
         cmocka_unit_test(test_restored_latches_hold_the_slot),
         cmocka_unit_test(test_restored_imd_repeated_keeps_out_of_service),
         cmocka_unit_test(test_restored_estop_holds_the_site),

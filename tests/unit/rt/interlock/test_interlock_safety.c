@@ -566,6 +566,36 @@ static void test_cable_check_at_the_tables_limit_is_no_emergency(void **state) {
     hub_free(hub);
 }
 
+static void test_voltage_unmeasured_for_400_ms_error_stop(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_charging(hub, 0, 400000, 10000);
+    hub->image.slot[0].bus_mv.valid = false; /* SlotSense says: not valid */
+    hub_run(hub, 500);
+    assert_int_equal(hub->state.slot[0].faults, 0); /* the gun's own is there */
+    hub->image.slot[0].gun_mv.valid = false;
+    hub_tick(hub, 5000);
+    hub_run(hub, 395);
+    assert_int_equal(hub->state.slot[0].faults, 0);
+    hub_tick(hub, 5000);
+    assert_int_equal(hub->state.slot[0].faults, BIT(VOLTAGE_UNKNOWN));
+    assert_int_equal(hub->state.slot[0].stop, STOP_CLASS_ERROR);
+    hub_run(hub, 1100);
+    assert_false(hub->out.slot[0].gc);
+    assert_true(hub->out.slot[0].lock); /* G5: nobody knows that the inlet is dead */
+    hub_free(hub);
+}
+
+static void test_voltage_unmeasured_with_open_gc_is_not_judged(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub->image.slot[0].bus_mv.valid = false;
+    hub->image.slot[0].gun_mv.valid = false;
+    hub_run(hub, 1000);
+    assert_int_equal(hub->state.slot[0].faults, 0);
+    hub_free(hub);
+}
+
 static void test_overvoltage_with_open_gc_is_not_judged(void **state) {
     (void)state;
     struct hub *hub = hub_ready(3, 2);
@@ -854,6 +884,8 @@ int main(void) {
         cmocka_unit_test(test_cable_check_voltage_is_no_overvoltage),
         cmocka_unit_test(test_cable_check_at_the_tables_limit_is_no_emergency),
         cmocka_unit_test(test_overvoltage_with_open_gc_is_not_judged),
+        cmocka_unit_test(test_voltage_unmeasured_for_400_ms_error_stop),
+        cmocka_unit_test(test_voltage_unmeasured_with_open_gc_is_not_judged),
         cmocka_unit_test(test_connector_below_the_vehicles_maximum_bounds_the_cable_check),
         cmocka_unit_test(test_temperature_derates_linearly_from_80_to_90),
         cmocka_unit_test(test_temperature_90_stops_and_returns_below_85),
