@@ -141,15 +141,20 @@ static struct answer reserve(struct control *c, const struct command *k, int64_t
 static void clear_slot(struct control *c, uint32_t slot, uint64_t asked, uint64_t *found,
                        uint64_t *kept) {
     const struct interlock_slot *own = &c->interlock.slot[slot];
-    const uint64_t by_book =
-        UINT64_C(1) << FAULT_CONTACTOR_WELDED | UINT64_C(1) << FAULT_CONTACTOR_STUCK_OPEN |
-        UINT64_C(1) << FAULT_CONTACTOR_BOOT_CLOSED | UINT64_C(1) << FAULT_IMD_REPEATED;
+    const uint64_t by_book = UINT64_C(1) << FAULT_CONTACTOR_WELDED |
+                             UINT64_C(1) << FAULT_CONTACTOR_STUCK_OPEN |
+                             UINT64_C(1) << FAULT_CONTACTOR_BOOT_CLOSED |
+                             UINT64_C(1) << FAULT_IMD_REPEATED | UINT64_C(1) << FAULT_PLC_ACK;
     const uint64_t latched = own->latched & asked;
     const uint64_t clear = latched & (~own->faults | by_book);
     const bool plc = c->image.slot[slot].plc_fault_reason != 0 &&
                      (asked & (UINT64_C(1) << FAULT_PLC_INTERNAL)) != 0;
     *found |= latched | (plc ? UINT64_C(1) << FAULT_PLC_INTERNAL : 0);
     *kept |= latched & ~clear;
+    if ((clear & UINT64_C(1) << FAULT_PLC_ACK) != 0) {
+        /* The driver's verdict goes with it: outside a session nothing else would ever take it back. */
+        plc_ack_clear(&c->slot[slot].plc, &c->image.slot[slot]);
+    }
     c->interlock_in.clear_faults[slot] |= clear;
     c->slot[slot].clear_plc = c->slot[slot].clear_plc || plc || clear != 0;
 }
@@ -219,6 +224,7 @@ static struct answer latches(struct control *c, const struct command *k) {
     }
     c->latches_awaited[k->slot] = false;
     interlock_restore(&c->interlock, c->config, k->slot, (uint64_t)k->value & ~unknown, true);
+    interlock_restore_estop(&c->interlock, ((uint64_t)k->value >> FAULT_ESTOP & 1) != 0);
     return ok();
 }
 

@@ -56,10 +56,17 @@ static void rx_gcmc_status(const struct context *x, const uint8_t data[8]) {
                (uint8_t)in.last_cmd_seq_applied);
 }
 
+#define UPTIME_OVERTAKEN_S                                                                         \
+    2 /* two frames tell it; the one of higher priority overtakes the other on the bus */
+
 /* Seconds since the PLC's start: when they fall, it has restarted (or, once in 18 hours, wrapped). */
 static void note_uptime(const struct context *x, uint16_t uptime_s) {
     struct plc *p = x->p;
     bool wrapped = p->uptime_s > UINT16_MAX - 60 && uptime_s < 60;
+    bool overtaken = uptime_s < p->uptime_s && p->uptime_s - uptime_s <= UPTIME_OVERTAKEN_S;
+    if (p->uptime_seen && overtaken) {
+        return;
+    }
     bool fell = p->uptime_seen && uptime_s < p->uptime_s && !wrapped;
     if (fell) {
         plc_restarted(p, x->now_us);

@@ -327,6 +327,16 @@ static void test_image_boot_config_and_uptime_reveal_a_restart(void **state) {
     assert_int_equal(b->plc.firmware[2], 6);
 }
 
+static void test_image_uptime_told_by_two_frames_out_of_order_is_no_restart(void **state) {
+    (void)state;
+    struct bench *b = bench_new();
+    bench_frame(b, 0x130, BENCH_BYTES(0, 0, 0, 0, 0, 0x10, 0x00));
+    bench_frame(b, 0x130, BENCH_BYTES(0, 0, 0, 0, 0, 0x0E, 0x00)); /* 2 s: overtaken */
+    assert_int_equal(b->plc.restarts, 0);
+    bench_frame(b, 0x130, BENCH_BYTES(0, 0, 0, 0, 0, 0x0D, 0x00)); /* 3 s below the newest */
+    assert_int_equal(b->plc.restarts, 1);
+}
+
 static void test_image_uptime_wrap_is_no_restart(void **state) {
     (void)state;
     struct bench *b = bench_new();
@@ -382,6 +392,7 @@ int main(void) {
         cmocka_unit_test(test_image_no_slot_sense_gun_from_meter_boundary_from_setpoints),
         cmocka_unit_test(test_image_silent_slot_sense_is_never_substituted),
         cmocka_unit_test(test_image_boot_config_and_uptime_reveal_a_restart),
+        cmocka_unit_test(test_image_uptime_told_by_two_frames_out_of_order_is_no_restart),
         cmocka_unit_test(test_image_uptime_wrap_is_no_restart),
         cmocka_unit_test(test_image_random_frames_never_break_the_image),
     };

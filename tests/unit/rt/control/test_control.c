@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "hub_codec.h"
 #include "tests/integration/virtual_hub.h"
 
 static struct config config;
@@ -122,6 +123,12 @@ static void test_boot_without_known_latches_waits_for_them(void **state) {
     assert_int_equal(latched[0], 1ull << FAULT_CONTACTOR_WELDED);
     assert_int_equal(latched[1], 0);
     assert_false(estop);
+    k.slot = 1; /* S3: an e-stop outlives the memory of a machine that was switched off */
+    k.value = 1ll << FAULT_ESTOP;
+    control_command(c, &k, &result, 1000);
+    assert_int_equal(result.status, COMMAND_STATUS_OK);
+    control_latches(c, latched, &estop);
+    assert_true(estop);
     free(c);
 }
 
@@ -512,6 +519,30 @@ static void test_estop_all_off_frames_lead_and_only_a_reset_frees(void **state) 
     assert_int_equal(virtual_hub_hazards(hub), 0);
 }
 
+/* A PLC that hears nothing for a second while nobody charges: no session end will ever clear the driver's verdict. */
+static void test_unacknowledged_commands_of_an_idle_gun_are_clearable(void **state) {
+    (void)state;
+    struct can_frame status = {.can_id = 0x150 | CAN_EFF_FLAG, .len = 8};
+    status.data[5] = 0xEE; /* LAST_CMD_SEQ_APPLIED: never ours */
+    status.data[7] = hub_crc8(status.data, 7);
+    const uint8_t plc = config.slot[0].plc_id;
+    status.can_id |= plc;
+    const struct plant_fault fault = {.gun = 1};
+    assert_int_equal(plant_inject(hub->plant, "plc-silent", &fault), PLANT_OK);
+    for (unsigned n = 0; n < 30; n++) { /* it speaks, but it does not hear */
+        virtual_hub_run(hub, 0.1);
+        control_rx(hub->control, config.slot[0].interface, &status, hub->now_us);
+    }
+    assert_true((shown(0)->faults >> FAULT_PLC_ACK & 1) != 0);
+    assert_int_equal(plant_clear(hub->plant, 1), PLANT_OK);
+    virtual_hub_run(hub, 3); /* heard again, and acknowledging */
+    assert_int_equal(shown(0)->gun_state, GUN_STATE_FAULTED);
+    assert_int_equal(give(COMMAND_CLEAR_FAULT, 0, FAULT_PLC_ACK, ""), COMMAND_STATUS_OK);
+    virtual_hub_run(hub, 3);
+    assert_int_equal(shown(0)->faults, 0);
+    assert_true(virtual_hub_reach(hub, 1, GUN_STATE_AVAILABLE, 5));
+}
+
 static void test_latched_weld_stays_until_cleared_after_repair(void **state) {
     (void)state;
     const struct plant_fault fault = {.gun = 1, .contactor = "GC"};
@@ -760,6 +791,7 @@ int main(void) {
         TEST(test_reservation_lapses_and_can_be_cancelled),
         TEST(test_inoperative_waits_for_the_session_to_end),
         TEST(test_estop_all_off_frames_lead_and_only_a_reset_frees),
+        TEST(test_unacknowledged_commands_of_an_idle_gun_are_clearable),
         TEST(test_latched_weld_stays_until_cleared_after_repair),
         TEST(test_planner_silent_ramps_down_then_stops),
         TEST(test_malformed_proposals_are_rejected_and_counted),
