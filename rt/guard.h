@@ -69,7 +69,7 @@ struct guard {
     uint64_t place_errors;
     int64_t energy_w_us; /* site power integrated over the planner's cycles */
     uint64_t commands, refused, proposals, status_published, sessions_published, events_pushed;
-    uint64_t frames_without_room;
+    uint64_t frames_without_room, events_without_room;
     uint32_t page_faults, heap_calls;
 
     bool stopping;

@@ -60,6 +60,11 @@ static void publish_latches(struct guard *g) {
     shm_rt_latches(g->in.shm, g->latched, estop_latched, known);
 }
 
+/* Those that found no room in the ring, and those that found none in the batch of their step. */
+static uint64_t events_dropped(const struct guard *g) {
+    return g->in.shm->events.dropped + g->events_without_room;
+}
+
 static void fill_interfaces(struct guard *g) {
     g->status.interfaces = g->in.config->interfaces;
     for (uint32_t i = 0; i < g->in.config->interfaces; i++) {
@@ -84,7 +89,7 @@ static void publish_status(struct guard *g) {
     g->status.guard_steps = g->steps;
     g->status.planner_cycles = atomic_load_explicit(&x->planner_cycles, memory_order_relaxed);
     g->status.planner_overruns = atomic_load_explicit(&x->planner_overruns, memory_order_relaxed);
-    g->status.events_dropped = (uint32_t)g->in.shm->events.dropped;
+    g->status.events_dropped = (uint32_t)events_dropped(g);
     g->status.page_faults = g->page_faults;
     g->status.heap_calls = g->heap_calls;
     g->status.flags |= g->in.status_flags;
@@ -211,6 +216,7 @@ static void write_telemetry(struct guard *g, const struct cycle_output *out) {
 }
 
 static void push_events(struct guard *g) {
+    g->events_without_room += g->events.dropped;
     uint32_t fitted = shm_rt_events(g->in.shm, g->events.item, g->events.count);
     g->events_pushed += fitted;
     g->events_due = g->events_due || fitted > 0;
@@ -252,7 +258,7 @@ static void publish_counters(struct guard *g) {
     diag_set(d, DIAG_COMMANDS_REFUSED, g->refused);
     diag_set(d, DIAG_RESULTS_DROPPED, g->in.shm->results.dropped);
     diag_set(d, DIAG_EVENTS, g->events_pushed);
-    diag_set(d, DIAG_EVENTS_DROPPED, g->in.shm->events.dropped);
+    diag_set(d, DIAG_EVENTS_DROPPED, events_dropped(g));
     diag_set(d, DIAG_DOORBELL_LOST, g->in.shm->events_bell.lost);
     diag_set(d, DIAG_PEER_FAULTS, shm_rt_peer_faults(g->in.shm));
     diag_set(d, DIAG_PROPOSALS, g->proposals);

@@ -65,7 +65,8 @@ void control_step(struct control *c, int64_t now_us, struct frame_batch *tx,
     note_time(c, now_us);
     frame_batch_clear(tx);
     events->count = 0;
-    events->dropped = 0;
+    events->dropped = c->events_dropped;
+    c->events_dropped = 0;
     c->steps++;
     if (c->all_off_on_frame && c->frame_seen) {
         push_all_off(c, tx);

@@ -19,7 +19,8 @@ struct control {
     bool
         all_off_on_frame; /* next step after a frame: one contactor frame per slot and an e-stop event */
     bool frame_seen;
-    struct frame_batch tx; /* sent by the next step, then cleared */
+    uint32_t events_dropped; /* reported by the next step, then cleared */
+    struct frame_batch tx;   /* sent by the next step, then cleared */
     bool idle;
     struct session_slot session;
     uint64_t session_seq;

@@ -404,6 +404,17 @@ static void test_guard_garbage_messages_are_counted_and_dropped(void **state) {
     assert_int_equal(control.state[0], INTERFACE_UP);
 }
 
+static void test_guard_events_without_room_in_their_batch_are_counted(void **state) {
+    (void)state;
+    run_ms(10);
+    control.events_dropped = 7;
+    run_ms(50);
+    assert_int_equal(guard.status.events_dropped, 7);
+    control.events_dropped = 2;
+    run_ms(50);
+    assert_int_equal(guard.status.events_dropped, 9);
+}
+
 static void test_guard_more_frames_than_a_chain_all_arrive_in_order(void **state) {
     (void)state;
     run_ms(10);
@@ -565,6 +576,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_guard_udp_is_up_when_heard_and_down_when_refused,
                                         setup_udp, teardown),
         TEST(test_guard_garbage_messages_are_counted_and_dropped),
+        TEST(test_guard_events_without_room_in_their_batch_are_counted),
         TEST(test_guard_more_frames_than_a_chain_all_arrive_in_order),
         TEST(test_guard_command_is_answered_and_the_bell_rings),
         TEST(test_guard_flood_of_commands_is_bounded_per_step),
