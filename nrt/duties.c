@@ -6,7 +6,7 @@
 
 #include "nrt/nrt.h"
 
-#define ID_LIST_FILE_MAX (512 * 1024)
+#define ID_LIST_FILE_MAX (512 << 10)
 #define ID_LIST_LOOK_NS  INT64_C(2000000000)
 
 bool nrt_is_rt_alive(const struct nrt *n, int64_t now_ns) {

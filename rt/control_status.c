@@ -22,7 +22,7 @@ static void fill_contactor(const struct control *c, uint32_t slot, unsigned kind
         kind >= CONTACTOR_MN0 && !k->module[kind - CONTACTOR_MN0].mn_on_plc
             ? &image->module[kind - CONTACTOR_MN0].relay
             : &image->contactor[kind];
-    const bool stale = fb->at_us == 0 || now_us - fb->at_us > SHOWN_MS * 1000;
+    const bool stale = fb->at_us == 0 || now_us - fb->at_us > SHOWN_MS * INT64_C(1000);
     out->fitted = b->fitted;
     out->command = b->command;
     out->feedback = stale || fb->p != fb->n || fb->p == FEEDBACK_INVALID ? 2

@@ -66,9 +66,9 @@ struct image_slot {
     bool plc_comm_fault;    /* CRC: 3 bad in 1 s until 10 good in a row */
     bool
         plc_ack_fault; /* three commands unacknowledged: latched for the session, see plc_ack_clear() */
-    bool plc_crc_mode_fault;  /* start-up self-check */
+    bool plc_crc_mode_fault; /* start-up self-check */
     bool plc_status_stale; /* the mode's contactor status is older than 300 ms, or was never seen */
-    bool plc_boot_checked;    /* self-check decided in our favour */
+    bool plc_boot_checked; /* self-check decided in our favour */
     uint8_t plc_fault_reason; /* FAULT_REASON of the contract; unknown values become 9 */
     bool plc_reports_comm_fault;
     bool interface_down; /* bus-off or interface gone */

@@ -10,7 +10,7 @@
 #include "nrt/api/request.h"
 
 #define SERVER_CLIENTS_MAX 16
-#define SERVER_ANSWER_MAX  (2 * 1024 * 1024)
+#define SERVER_ANSWER_MAX  (2 << 20)
 
 /* epoll data: SERVER_TAG + client index; SERVER_TAG + SERVER_CLIENTS_MAX: the listening socket. */
 #define SERVER_TAG 0x100u

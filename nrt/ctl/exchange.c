@@ -10,7 +10,7 @@
 
 #include "nrt/ctl/ctl.h"
 
-#define ANSWER_MAX (4 * 1024 * 1024)
+#define ANSWER_MAX (4 << 20)
 
 int64_t ctl_now_ns(void) {
     struct timespec now;

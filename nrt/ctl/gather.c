@@ -14,7 +14,7 @@
 
 #define HUB_PERIOD_NS  INT64_C(2000000000)
 #define HUB_TIMEOUT_MS 150
-#define TAIL_BYTES     (48 * 1024)
+#define TAIL_BYTES     (48 << 10)
 
 void gather_init(struct gather *g, const struct ctl *ctl) {
     memset(g, 0, sizeof *g);

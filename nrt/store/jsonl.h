@@ -10,9 +10,9 @@
 #include "shm/base.h"
 
 #define JSONL_LINE_MAX 2048 /* longest line that is written */
-#define JSONL_WINDOW                                                                               \
-    (128 * 1024) /* of the tail, read when opening; grows until a sound line is found */
-#define JSONL_WINDOW_MAX (4 * 1024 * 1024)
+/* of the tail, read when opening; grows until a sound line is found */
+#define JSONL_WINDOW     (128 << 10)
+#define JSONL_WINDOW_MAX (4 << 20)
 
 /* Sees a complete line (without its newline); false: not one of ours or damaged. */
 typedef bool (*jsonl_check)(const char *line, size_t length, void *context);

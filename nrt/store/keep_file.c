@@ -13,7 +13,7 @@
 #include "nrt/store/event_line.h"
 #include "shm/vocabulary.h"
 
-#define KEEP_FILE_MAX (256 * 1024)
+#define KEEP_FILE_MAX (256 << 10)
 
 uint64_t keep_latched_mask(void) {
     uint64_t mask = 0;

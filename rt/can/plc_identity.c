@@ -57,11 +57,12 @@ static bool fits(const struct segment *segment, unsigned most_bytes) {
 
 static void put_hex(const uint8_t *bytes, unsigned length, char text[RM_ID_TOKEN_LEN]) {
     static const char digit[] = "0123456789ABCDEF";
+    char *out = text;
     for (unsigned i = 0; i < length; i++) {
-        text[2 * i] = digit[bytes[i] >> 4];
-        text[2 * i + 1] = digit[bytes[i] & 0xf];
+        *out++ = digit[bytes[i] >> 4];
+        *out++ = digit[bytes[i] & 0xf];
     }
-    text[2 * length] = '\0';
+    *out = '\0';
 }
 
 static bool is_printable(const uint8_t *bytes, unsigned length) {

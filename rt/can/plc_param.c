@@ -79,12 +79,12 @@ void plc_param_ack(struct plc *p, const struct hub_config_ack *in, struct image_
     for (unsigned i = 0; i < PLC_PARAMS; i++) {
         struct plc_param_state *param = &p->param[i];
         if (param_id[i] == in->param && param->known) {
-            if (in->status == CONFIG_STATUS_OK && in->value == (int64_t)param->value) {
+            const bool good = in->status == CONFIG_STATUS_OK;
+            const bool other_version = good && i == PLC_PARAM_PROTO_VERSION;
+            if (good && in->value == (int64_t)param->value) {
                 param->acknowledged = true;
                 param->refused = false;
-            } else if (in->status == CONFIG_STATUS_OK && i == PLC_PARAM_PROTO_VERSION) {
-                param->refused = true; /* it speaks another version */
-            } else if (in->status != CONFIG_STATUS_OK && in->status != CONFIG_STATUS_BUSY) {
+            } else if (other_version || (!good && in->status != CONFIG_STATUS_BUSY)) {
                 param->refused = true; /* and is repeated every second all the same */
             }
         }

@@ -337,9 +337,7 @@ void node_slow(struct plant *p, uint32_t slot, int64_t now_us, double dt_s) {
     struct slot *s = &p->slot[slot];
     struct node *n = &s->node;
     n->meter_a += (s->gun_a - n->meter_a) * (dt_s < METER_FILTER_S ? dt_s / METER_FILTER_S : 1.0);
-    if (!s->quiet || n->meter_a > 0.01) {
-        warm_up(p, slot, dt_s);
-    } else if (n->pin_c[0] > AMBIENT_C + 0.05) {
+    if (!s->quiet || n->meter_a > 0.01 || n->pin_c[0] > AMBIENT_C + 0.05) {
         warm_up(p, slot, dt_s);
     }
     if (!node_running(n, now_us)) {
