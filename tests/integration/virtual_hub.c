@@ -171,7 +171,7 @@ static void receive(struct virtual_hub *h, const struct bus_frame *f) {
 }
 
 static void step(struct virtual_hub *h) {
-    h->now_us += STEP_US;
+    h->now_us += h->coarse ? TICK_US : STEP_US;
     const int64_t t_us = h->now_us - h->start_us;
     frame_batch_clear(&h->from_plant);
     plant_step(h->plant, h->now_us, &h->from_plant);
@@ -183,7 +183,7 @@ static void step(struct virtual_hub *h) {
     if (h->from_plant.count > 0 || t_us % TICK_US == 0) {
         guard(h);
     }
-    if (t_us % PLAN_US == PHASE_US && !h->planner_stopped) {
+    if (t_us % PLAN_US == (h->coarse ? 0 : PHASE_US) && !h->planner_stopped) {
         control_plan_input(h->control, h->now_us, &h->plan_input);
         planner_step(&h->planner, &h->plan_input, &h->proposal);
         control_proposal(h->control, &h->proposal, h->now_us);

@@ -24,7 +24,8 @@ struct virtual_hub {
     uint64_t command_id;
     bool planner_stopped, nrt_stopped; /* no proposals; no commands, no acknowledgements */
     bool verbose;
-    bool no_free_vend;       /* nobody is authorised but by the test */
+    bool coarse;       /* steps of 5 ms, frames handled once in each: quicker, later by as much */
+    bool no_free_vend; /* nobody is authorised but by the test */
     bool no_acknowledgement; /* records stay */
     uint64_t events_by_type[EVENT_TYPE_COUNT];
     struct event log[VIRTUAL_HUB_LOG]; /* the first of them, as they came */
