@@ -141,6 +141,21 @@ static void test_no_current_without_a_pass(void **state) {
 }
 
 /* N3 */
+/* IMD_OK 0 and FAULT 0: the monitor has no verdict, yet its reading is below the limit. */
+static void test_low_resistance_while_charging_counts_without_a_verdict(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_charging(hub, 0, 400000, 10000);
+    hub->image.slot[0].imd.value = IMD_STATE_TEST;
+    hub_run(hub, 100);
+    assert_int_equal(hub->state.slot[0].faults, 0);
+    hub->image.slot[0].insulation_ohm.value = 99999;
+    hub_tick(hub, 5000);
+    assert_int_equal(hub->state.slot[0].faults, BIT(IMD_LOW));
+    assert_int_equal(hub->state.slot[0].stop, STOP_CLASS_ERROR);
+    hub_free(hub);
+}
+
 static void test_low_resistance_while_charging_stops_this_gun_only(void **state) {
     (void)state;
     struct hub *hub = hub_ready(3, 2);
@@ -435,6 +450,7 @@ int main(void) {
         cmocka_unit_test(test_a_new_test_forgets_the_pass),
         cmocka_unit_test(test_opening_gc_forgets_the_pass),
         cmocka_unit_test(test_no_current_without_a_pass),
+        cmocka_unit_test(test_low_resistance_while_charging_counts_without_a_verdict),
         cmocka_unit_test(test_low_resistance_while_charging_stops_this_gun_only),
         cmocka_unit_test(test_100_kohm_while_charging_is_fine),
         cmocka_unit_test(test_monitor_fault_while_charging),
