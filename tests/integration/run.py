@@ -119,13 +119,18 @@ class Puller:
 
     def __init__(self, scene, number, target, delay_s):
         self.s, self.number, self.target, self.delay_s = scene, number, target, delay_s
-        self.stopped = self.done = False
+        self.swiped = self.stopped = self.done = False
         self.since_ns = scene.now_ns()
+        if target == "opening":  # 10 ms are too short to hit; within T_open it is no fault
+            scene.fault("contactor-slow", gun=number, contactor="GC", value=60)
         scene.plug(number, soc=20, target_soc=95)
-        self.due = time.monotonic() + delay_s if target == "plugged" else None  # before the log tells it, it is over
+        self.due = None
 
     def step(self):
         seen = [e["to"] for e in self.s.log.of("gun_state", self.number, self.since_ns)]
+        if "plugged" in seen and self.target != "plugged" and not self.swiped:
+            self.s.ask(cmd="swipe", gun=self.number, token="04A1B2C3")
+            self.swiped = True
         if STATES.index(self.target) > STATES.index("charging") and "charging" in seen and not self.stopped:
             self.s.ask(cmd="stop", gun=self.number)
             self.stopped = True
@@ -138,7 +143,11 @@ class Puller:
 
 def unplug_everywhere(options):
     """Unplugging in every state of the sequence leaves the gun ready for the next vehicle without an operator."""
-    with Scene("unplug", options, plant_args=("--handshake", "medium")) as s:
+    path = os.path.join(options.out, "unplug-tokens.json")
+    config = variant(options, "unplug", nrt={"authMode": "localList", "localListFile": path})  # plugged lasts until the card
+    with open(path, "w") as f:
+        json.dump(["04A1B2C3"], f)
+    with Scene("unplug", options, plant_args=("--handshake", "medium"), config=config) as s:
         numbers, rng = s.numbers(), random.Random(options.seed)
         missed, rounds = list(STATES), 0
         while missed and rounds < 6:
@@ -146,8 +155,8 @@ def unplug_everywhere(options):
             pullers = []
             for i, n in enumerate(numbers):
                 target = missed[i % len(missed)] if i else "charging"
-                brief = target in ("plugged", "closing", "opening", "weld check", "unlock")
-                pullers.append(Puller(s, n, target, rng.uniform(0, 0.02 if brief else 0.3)))
+                brief = target in ("closing", "opening", "weld check", "unlock")
+                pullers.append(Puller(s, n, target, rng.uniform(0, 0.01 if brief else 0.3)))
             end = time.monotonic() + 40 * options.slack
             while not all(p.done for p in pullers):
                 expect(time.monotonic() < end, "states not reached", [(p.number, p.target, s.gun(p.number)["state"]) for p in pullers if not p.done])
@@ -156,13 +165,12 @@ def unplug_everywhere(options):
                         p.step()
                 time.sleep(0.002)
             s.all_available(30)
+            s.clear()
             missed = [x for x in STATES if x not in unplugged_in(s.log)]
-            if missed == ["opening"]:
-                break
         seen = unplugged_in(s.log)
-        expect(set(missed) <= {"opening"}, "states never hit", missed, "of", seen)  # 10 ms: hit in virtual time
-        s.all_charging(numbers)
-        print("# unplugged in %s%s" % (", ".join("%s %d" % x for x in sorted(seen.items())), "; never in " + ", ".join(missed) if missed else ""))
+        expect(not missed, "states never hit", missed, "of", seen)
+        s.all_charging(numbers, token="04A1B2C3")
+        print("# unplugged in %s" % ", ".join("%s %d" % x for x in sorted(seen.items())))
 
 
 def contained(name, stop_ms, text, fault_names, operator=False, **where):
@@ -440,7 +448,7 @@ def local_list(options):
     path = os.path.join(options.out, "local-list-tokens.json")
     config = variant(options, "local-list", nrt={"authMode": "localList", "localListFile": path})
     with open(path, "w") as f:
-        json.dump({"tokens": ["04a1b2c3d4", {"token": "DEADBEEF", "blocked": True}]}, f)
+        json.dump({"tokens": ["04a1b2c3", {"token": "DEADBEEF", "blocked": True}]}, f)
     with Scene("locallist", options, config=config, unloaded=True) as s:
         a, b = s.numbers()[:2]
         for n in (a, b):
@@ -456,13 +464,13 @@ def local_list(options):
             expect(not s.plant(n)["locked"], "the plug of gun %d stays free" % n)
         s.unplug(b)
         s.wait_gun(b, "available", 10)
-        s.ask(cmd="swipe", gun=a, token="04A1B2C3D4")
+        s.ask(cmd="swipe", gun=a, token="04A1B2C3")
         s.wait(lambda st: is_charging(find(st, a)), 30, "the listed card to charge")
-        expect(s.gun(a)["auth_source"] == "local list" and s.gun(a)["id_token"].upper() == "04A1B2C3D4", "by the card", s.gun(a)["id_token"])
+        expect(s.gun(a)["auth_source"] == "local list" and s.gun(a)["id_token"].upper() == "04A1B2C3", "by the card", s.gun(a)["id_token"])
         s.ask(cmd="swipe", gun=a, token="12345678")
         time.sleep(1.5 * options.slack)
         expect(s.gun(a)["state"] == "charging", "somebody else's card does not stop it", s.gun(a)["state"])
-        s.ask(cmd="swipe", gun=a, token="04A1B2C3D4")
+        s.ask(cmd="swipe", gun=a, token="04A1B2C3")
         s.wait_gun(a, "finished", 30)
         expect(s.wait_sessions(1)[0]["stop_reason"] == "local", "its own does", s.sessions())
         expect(len(s.log.of("session_started")) == 1, "one session in all")

@@ -189,9 +189,13 @@ class Scene:
     def clear(self, **where):
         self.ask(cmd="clear", **where)
 
-    def all_charging(self, numbers, timeout=60):
+    def all_charging(self, numbers, timeout=60, token=None):
         for n in numbers:
             self.plug(n, soc=20, target_soc=95)
+        if token is not None:
+            for n in numbers:
+                self.wait_gun(n, "plugged", 10)
+                self.ask(cmd="swipe", gun=n, token=token)
         self.wait(lambda s: all(is_charging(find(s, n)) for n in numbers), timeout, "guns %s to charge" % list(numbers))
 
     def sessions(self):
