@@ -51,7 +51,8 @@ def formatting():
     bad = []
     for i in range(0, len(C_FILES), 40):
         got = subprocess.run(["clang-format", "--dry-run", "-Werror", *C_FILES[i:i + 40]], capture_output=True, text=True)
-        bad += sorted(set(re.findall(r"^(\S+?):\d+:\d+: error", got.stderr, re.M)))
+        named = sorted(set(re.findall(r"^(\S+?):\d+:\d+: error", got.stderr, re.M)))
+        bad += named or ([got.stderr.strip()[-300:] or "clang-format failed"] if got.returncode else [])
     verdict("every file is as clang-format leaves it", bad)
 
 
@@ -137,7 +138,10 @@ def tidy():
 
     def one(unit):
         got = subprocess.run(["clang-tidy", "-quiet", "-p", "build/tidy", unit], capture_output=True, text=True)
-        return [line for line in got.stdout.split("\n") if re.search(r"(error|warning):", line)] if got.returncode else []
+        if got.returncode == 0:
+            return []
+        named = [line for line in got.stdout.split("\n") if re.search(r"(error|warning):", line)]
+        return named or ["%s: clang-tidy ended with %d: %s" % (unit, got.returncode, got.stderr.strip()[-200:])]
 
     problems = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
