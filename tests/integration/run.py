@@ -403,6 +403,9 @@ def real_time(options):
         with open("/proc/%d/status" % pid) as f:
             fields = dict(line.split(":", 1) for line in f)
         expect(int(fields["VmLck"].split()[0]) > 0, "memory is locked")
+        if not options.development:
+            lowered = [f for f in ("development", "no_watchdog", "no_fifo", "no_mlock") if status["flags"][f]]
+            expect(not lowered, "every demand is met", lowered)
         expect(s.hub.rt.peak_rss_mib() < 16, "rt below 16 MiB", s.hub.rt.peak_rss_mib())
         expect(s.hub.nrt.peak_rss_mib() < 16, "nrt below 16 MiB", s.hub.nrt.peak_rss_mib())
         print("# rt %.1f MiB, nrt %.1f MiB" % (s.hub.rt.peak_rss_mib(), s.hub.nrt.peak_rss_mib()))
