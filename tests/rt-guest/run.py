@@ -25,9 +25,9 @@ PROGRAMS = ("ringmain-rt", "ringmain-nrt", "ringmainctl", "ringmain-plant")
 ISOLATED = 1
 APPEND = "isolcpus=managed_irq,domain,1 nohz_full=1 rcu_nocbs=1 irqaffinity=0"
 PYTHON = ("json socket subprocess threading ctypes argparse random signal time shutil traceback re struct selectors "
-          "importlib.util select array").split()
+          "importlib.util select array resource").split()
 WATCHDOG = ["-device", "i6300esb", "-action", "watchdog=reset"]
-HUB_SCENARIOS = ("real_time", "full_sessions", "estop", "nrt_killed", "rt_killed", "planner_stopped")
+HUB_SCENARIOS = ("real_time", "full_sessions", "estop", "nrt_killed", "rt_killed", "planner_stopped", "clean_stop")
 LARGE = ("real_time",)  # on the default hub
 WATCHDOG_S = 4
 
@@ -87,11 +87,13 @@ class Boot:
                  for i in (interfaces(config) if virtual is None else virtual)]
         self.guest = machine.Guest(name, RELAY + "\n".join(links) + "\n" + script + LOGS, programs, files,
                                    append=(APPEND + " " + append).strip(), qemu=WATCHDOG + list(qemu), memory=768)
-        self.name, self.timeout = name, timeout
+        self.name, self.timeout, self.after = name, timeout, None  # after: checks on what came out
 
     def run(self):
         """Prints what held and what did not; True when nothing failed."""
         self.guest.run(timeout=self.timeout)
+        if self.after:
+            self.after(self.guest)
         for name in self.guest.passed:
             print("ok %s/%s" % (self.name, name))
         for name in self.guest.failed:
@@ -129,7 +131,7 @@ check "watchdog device" [ -c /dev/watchdog ]
 
 def integration(options, config, scenarios):
     return python("%s/tests/integration/run.py --bin /opt/bin --out /tmp/hub --config %s/configs/%s --transport socketcan "
-                  "--full-demands --isolated %d --slack %g --charge-percent 1 --kills %d %s" % (
+                  "--full-demands --isolated %d --slack %g --charge-percent 0.5 --kills %d %s" % (
                       HOME, HOME, config, ISOLATED, options.slack, options.kills, " ".join(scenarios)))
 
 
@@ -172,7 +174,16 @@ else
     check "boot status is CARDRESET" [ "$cause" = 32 ]
 fi
 """ % inside(options, case)
-    return Boot(case, options, config, script, timeout=options.timeout)
+    boot = Boot(case, options, config, script, timeout=options.timeout)
+
+    def bitten_in_time(guest):
+        seconds = guest.values.get("seconds_until_reset", 0.0)  # said twice a second until the end
+        good = WATCHDOG_S - 2 <= seconds <= 2 * WATCHDOG_S
+        (guest.passed if good else guest.failed).append("reset %.1f s after the guard stood still" % seconds)
+
+    if case == "watchdog-guard":
+        boot.after = bitten_in_time
+    return boot
 
 
 BOOTS = {
