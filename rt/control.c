@@ -78,24 +78,55 @@ static void error_frame(struct control *c, uint32_t interface, const struct can_
     }
 }
 
-void control_rx(struct control *c, uint32_t interface, const struct can_frame *frame,
+/* What of a slot is worth a step of its own when it changes, in one word. */
+static uint64_t urgent_word(const struct image_slot *s) {
+    uint64_t word = 0;
+    for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; kind++) {
+        word = word << 2 | (unsigned)s->contactor[kind].p;
+    }
+    const struct sample *const flags[] = {&s->safety_ok, &s->estop, &s->estop_input,
+                                          &s->earth_fault};
+    for (unsigned i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        word = word << 2 | (unsigned)flags[i]->valid << 1 | (flags[i]->value != 0);
+    }
+    word = word << 4 | ((unsigned)s->cp_state.value & 7u) << 1 | s->cp_state.valid;
+    word = word << 5 | ((unsigned)s->hlc_stage.value & 15u) << 1 | s->hlc_stage.valid;
+    word = word << 4 | (s->plc_fault_reason & 15u);
+    word = word << 2 | ((unsigned)s->imd.value & 3u);
+    return word << 3 | (unsigned)s->charge_complete << 2 | (unsigned)s->cable_check_ok << 1 |
+           (unsigned)s->precharge_active;
+}
+
+static bool plc_frame(struct control *c, uint32_t slot, const struct can_frame *frame,
+                      int64_t now_us) {
+    struct image_slot *image = &c->image.slot[slot];
+    const uint64_t before = urgent_word(image);
+    plc_rx(&c->slot[slot].plc, c->config, frame, image, now_us);
+    return urgent_word(image) != before;
+}
+
+static bool module_frame(struct control *c, const struct can_route *to,
+                         const struct can_frame *frame, int64_t now_us) {
+    struct image_module *image = &c->image.slot[to->slot].module[to->module];
+    const uint32_t before = image->alarm_bits;
+    module_rx(&c->slot[to->slot].module[to->module], c->config, frame, image, now_us);
+    return image->alarm_bits != before;
+}
+
+bool control_rx(struct control *c, uint32_t interface, const struct can_frame *frame,
                 int64_t now_us) {
     if (interface >= c->config->interfaces) {
-        return;
+        return false;
     }
     const struct can_route to = can_route(&c->router, interface, frame);
     switch (to.kind) {
-    case CAN_ROUTE_PLC:
-        plc_rx(&c->slot[to.slot].plc, c->config, frame, &c->image.slot[to.slot], now_us);
-        break;
-    case CAN_ROUTE_MODULE:
-        module_rx(&c->slot[to.slot].module[to.module], c->config, frame,
-                  &c->image.slot[to.slot].module[to.module], now_us);
-        break;
-    case CAN_ROUTE_ERROR: error_frame(c, interface, frame, now_us); break;
+    case CAN_ROUTE_PLC: return plc_frame(c, to.slot, frame, now_us);
+    case CAN_ROUTE_MODULE: return module_frame(c, &to, frame, now_us);
+    case CAN_ROUTE_ERROR: error_frame(c, interface, frame, now_us); return true;
     case CAN_ROUTE_UNKNOWN:
     case CAN_ROUTE_FORMAT: break;
     }
+    return false;
 }
 
 void control_interface(struct control *c, uint32_t interface, enum interface_state state,

@@ -40,8 +40,10 @@ struct control_boot {
 void control_init(struct control *c, const struct config *config, const struct control_boot *boot,
                   int64_t now_us);
 
-/* One received frame of an interface (data, error frames included). Cheap: decodes into the image. */
-void control_rx(struct control *c, uint32_t interface, const struct can_frame *frame,
+/* One received frame of an interface (data, error frames included). Cheap: decodes into the image. true: what it says
+ * may not wait (safety, pilot, stage, contactor feedback, insulation, a module's alarm, an interface's state changed):
+ * step at once. Anything else may be gathered for a millisecond, so that a large hub is not stepped for every frame. */
+bool control_rx(struct control *c, uint32_t interface, const struct can_frame *frame,
                 int64_t now_us);
 
 /* The transport's view of an interface: up, passive, bus-off, down. */

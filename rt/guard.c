@@ -41,7 +41,7 @@ int guard_open(struct guard *g) {
         uring_close(&g->uring);
         return code;
     }
-    uring_poll(&g->uring, PLACE_COMMANDS, 0);
+    uring_poll_once(&g->uring, PLACE_COMMANDS, 0);
     uring_poll(&g->uring, PLACE_LINKS, 0);
     g->now_ns = clock_now_ns();
     for (uint32_t i = 0; i < interfaces; i++) {
@@ -70,13 +70,12 @@ static void on_tick(struct guard *g) {
 
 static void on_readable(struct guard *g, const struct uring_event *event) {
     if (event->place == PLACE_COMMANDS) {
-        (void)doorbell_drain(&g->in.shm->commands_bell);
-        g->commands_pending = true;
-    } else {
-        uint64_t rings;
-        (void)!read(g->in.links->guard_bell, &rings, sizeof rings);
-        guard_bus_offers(g);
+        g->commands_pending = true; /* the bell is emptied and watched again by the step */
+        return;
     }
+    uint64_t rings;
+    (void)!read(g->in.links->guard_bell, &rings, sizeof rings);
+    guard_bus_offers(g);
     if (!event->more) {
         uring_poll(&g->uring, event->place, 0);
     }
@@ -114,6 +113,10 @@ static void measure_reaction(struct guard *g) {
 }
 
 static void step(struct guard *g) {
+    if (g->commands_pending) {
+        (void)doorbell_drain(&g->in.shm->commands_bell);
+        uring_poll_once(&g->uring, PLACE_COMMANDS, 0);
+    }
     if (g->tick_pending || g->commands_pending) {
         guard_commands(g);
     }
@@ -128,15 +131,22 @@ static void step(struct guard *g) {
     if (g->frames_pending && g->events.count > 0) {
         measure_reaction(g);
     }
+    g->frames_pending = false;
+    g->commands_pending = false;
+    g->stepped_ns = g->now_ns;
+}
+
+static bool is_gathering(const struct guard *g) {
+    return g->frames_pending || g->commands_pending;
 }
 
 void guard_pass(struct guard *g) {
     g->now_ns = clock_now_ns();
     g->tick_pending = false;
-    g->frames_pending = false;
-    g->commands_pending = false;
+    g->urgent_pending = false;
     drain(g);
-    if (!g->tick_pending && !g->frames_pending && !g->commands_pending) {
+    bool gathered = is_gathering(g) && g->now_ns - g->stepped_ns >= GUARD_GATHER_NS;
+    if (!g->tick_pending && !g->urgent_pending && !gathered) {
         guard_bus_send(g, false); /* what did not fit into one chain */
         return;
     }
@@ -171,8 +181,16 @@ static bool stop_is_over(struct guard *g) {
     return true;
 }
 
+int64_t guard_wait_limit_ns(const struct guard *g, int64_t now_ns) {
+    if (!is_gathering(g)) {
+        return WAIT_LIMIT_NS;
+    }
+    int64_t left_ns = g->stepped_ns + GUARD_GATHER_NS - now_ns;
+    return left_ns > 1000 ? left_ns : 1000;
+}
+
 static void wait(struct guard *g, uint32_t *errors) {
-    int code = uring_wait(&g->uring, WAIT_LIMIT_NS);
+    int code = uring_wait(&g->uring, guard_wait_limit_ns(g, clock_now_ns()));
     if (code == 0 || code == -ETIME || code == -EINTR) {
         *errors = 0;
         return;

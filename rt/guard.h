@@ -1,7 +1,7 @@
 /* The guard thread (SCHED_FIFO 90): frames in, control_step, frames out; the only owner of every output.
  *
- * Event-driven by one io_uring. One pass: drain what has completed, step once if anything was received, commanded or a
- * tick is due, hand the frames to the kernel, and only then publish. Nothing in it waits for another thread or process.
+ * Event-driven by one io_uring. One pass: drain what has completed, step once if a tick is due or a frame said what may
+ * not wait (other frames and commands are gathered for a millisecond), hand the frames to the kernel, and only then publish. Nothing in it waits for another thread or process.
  */
 #ifndef RINGMAIN_RT_GUARD_H
 #define RINGMAIN_RT_GUARD_H
@@ -19,6 +19,9 @@
 #define GUARD_DRAIN_MAX                                                                            \
     1024 /* completions per pass: a flood of frames cannot keep a tick waiting */
 #define GUARD_COMMANDS_MAX 32 /* commands per step */
+/* Frames that can wait, and commands, are gathered for so long: thousands of frames a second that arrive one by one, or a
+ * wild ringmain-nrt at the doorbell, must not cost a step each. */
+#define GUARD_GATHER_NS 1000000LL
 #define GUARD_LOOK_AFTER_US                                                                        \
     20000 /* from a change of an interface's state until a look at it counts */
 #define GUARD_STOP_LIMIT_NS   10000000000LL
@@ -52,7 +55,9 @@ struct guard {
     struct phase tick;
     int64_t now_ns; /* of this pass */
     uint64_t ticks, steps;
-    bool tick_pending, frames_pending, commands_pending; /* why this pass steps */
+    bool tick_pending, urgent_pending;     /* why this pass steps at once */
+    bool frames_pending, commands_pending; /* taken since the last step */
+    int64_t stepped_ns;                    /* the last step */
 
     struct frame_batch tx;
     struct event_batch events;
@@ -86,6 +91,8 @@ void *guard_run(void *argument);
 
 /* The pass after a wait, for the thread and for tests: drain, step, send, publish. */
 void guard_pass(struct guard *g);
+/* How long the next wait may last: to the end of the gathering time while something is gathered. */
+int64_t guard_wait_limit_ns(const struct guard *g, int64_t now_ns);
 /* Opens ring and wake-ups; used by guard_run. 0 or -errno with g->error. */
 int guard_open(struct guard *g) RM_MUST_CHECK;
 void guard_close(struct guard *g);

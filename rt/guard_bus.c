@@ -25,7 +25,7 @@ void guard_bus_init(struct guard *g) {
 static void tell_control(struct guard *g, uint32_t i) {
     if (g->bus[i].state != g->told[i]) {
         g->told[i] = g->bus[i].state;
-        g->frames_pending = true; /* worth a step */
+        g->urgent_pending = true;
         control_interface(g->in.control, i, g->bus[i].state, guard_now_us(g));
     }
 }
@@ -156,7 +156,7 @@ void guard_bus_received(struct guard *g, const struct uring_event *event) {
         enum bus_rx kind = bus_receive(bus, event->data, event->length, guard_now_us(g), &frame);
         tell_control(g, i);
         if (kind == BUS_RX_FRAME) {
-            control_rx(g->in.control, i, &frame, guard_now_us(g));
+            g->urgent_pending |= control_rx(g->in.control, i, &frame, guard_now_us(g));
             g->frames_pending = true;
         }
     }

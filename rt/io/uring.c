@@ -174,6 +174,13 @@ void uring_poll(struct uring *u, uint32_t place, uint16_t generation) {
     io_uring_sqe_set_data64(sqe, pack(URING_READABLE, place, generation, 0));
 }
 
+void uring_poll_once(struct uring *u, uint32_t place, uint16_t generation) {
+    struct io_uring_sqe *sqe = request(u);
+    io_uring_prep_poll_add(sqe, (int)place, POLLIN);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    io_uring_sqe_set_data64(sqe, pack(URING_READABLE, place, generation, 0));
+}
+
 void uring_tick_at(struct uring *u, int64_t at_ns) {
     u->tick_at.tv_sec = at_ns / 1000000000;
     u->tick_at.tv_nsec = at_ns % 1000000000;

@@ -70,6 +70,8 @@ int uring_place(struct uring *u, uint32_t place, int fd) RM_MUST_CHECK;
 void uring_receive(struct uring *u, uint32_t place, uint16_t generation);
 void uring_cancel_receive(struct uring *u, uint32_t place, uint16_t generation);
 void uring_poll(struct uring *u, uint32_t place, uint16_t generation);
+/* One completion, then to be asked for again: for a descriptor that a stranger can make readable as often as he likes. */
+void uring_poll_once(struct uring *u, uint32_t place, uint16_t generation);
 /* One tick at a time: asking again replaces a tick that is still outstanding. */
 void uring_tick_at(struct uring *u, int64_t at_ns);
 /* The chain taken by bus_chain_begin(), linked: the first failure cancels the rest, so that order is kept. */

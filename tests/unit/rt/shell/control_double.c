@@ -19,13 +19,14 @@ void control_init(struct control *c, const struct config *config, const struct c
     c->last_now_us = now_us;
 }
 
-void control_rx(struct control *c, uint32_t interface, const struct can_frame *frame,
+bool control_rx(struct control *c, uint32_t interface, const struct can_frame *frame,
                 int64_t now_us) {
     note_time(c, now_us);
     c->frames++;
     c->last_frame = *frame;
     c->last_interface = interface;
     c->frame_seen = true;
+    return !c->calm;
 }
 
 void control_interface(struct control *c, uint32_t interface, enum interface_state state,

@@ -7,6 +7,7 @@
 
 struct control {
     /* recorded */
+    bool calm; /* frames can wait */
     uint32_t steps, frames, proposals, commands, plan_inputs, shutdowns;
     struct can_frame last_frame;
     uint32_t last_interface;

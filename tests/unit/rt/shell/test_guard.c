@@ -225,6 +225,71 @@ static void test_guard_burst_of_frames_is_few_steps(void **state) {
     assert_true(control.steps - steps <= 15);
 }
 
+/* At full frame rate of a large hub thousands of frames a second arrive one by one. */
+static void test_guard_single_frames_that_can_wait_share_steps(void **state) {
+    (void)state;
+    run_ms(10);
+    control.calm = true;
+    uint32_t steps = control.steps, frames = control.frames;
+    int64_t start_ns = clock_now_ns();
+    int64_t end_ns = start_ns + 100 * MS;
+    uint32_t said = 0;
+    while (clock_now_ns() < end_ns) {
+        say(said % config.interfaces, 0x210u | CAN_EFF_FLAG);
+        said++;
+        (void)uring_wait(&guard.uring, guard_wait_limit_ns(&guard, clock_now_ns()));
+        guard_pass(&guard);
+    }
+    assert_true(said > 300);
+    assert_in_range(control.frames - frames, said - 1, said);
+    /* one a millisecond, and one a tick; the clock may have run on in the last pass */
+    int64_t took_ms = (clock_now_ns() - start_ns) / MS + 1;
+    assert_true(control.steps - steps <= (uint32_t)(took_ms + took_ms / 5 + 2));
+    assert_true(control.steps - steps >= 20);
+}
+
+/* What waits does so for a millisecond, not for the tick. */
+static void test_guard_frame_that_can_wait_is_stepped_within_its_time(void **state) {
+    (void)state;
+    run_ms(10);
+    control.calm = true;
+    for (int n = 0; n < 20; n++) {
+        uint32_t frames = control.frames;
+        say(0, 0x210u | CAN_EFF_FLAG);
+        while (control.frames == frames) {
+            (void)uring_wait(&guard.uring, guard_wait_limit_ns(&guard, clock_now_ns()));
+            guard_pass(&guard);
+        }
+        int64_t stepped_ns = guard.stepped_ns;
+        if (guard.frames_pending) {
+            assert_true(guard_wait_limit_ns(&guard, guard.now_ns) <= GUARD_GATHER_NS);
+            (void)uring_wait(&guard.uring, guard_wait_limit_ns(&guard, clock_now_ns()));
+            guard_pass(&guard);
+            if (guard.frames_pending) { /* something else woke it: once more */
+                (void)uring_wait(&guard.uring, guard_wait_limit_ns(&guard, clock_now_ns()));
+                guard_pass(&guard);
+            }
+            assert_false(guard.frames_pending);
+            assert_true(guard.stepped_ns > stepped_ns);
+        }
+    }
+}
+
+/* A stranger at the doorbell costs at most a step a millisecond. */
+static void test_guard_storm_of_doorbells_is_bounded(void **state) {
+    (void)state;
+    run_ms(10);
+    uint32_t steps = control.steps;
+    int64_t start_ns = clock_now_ns();
+    while (clock_now_ns() < start_ns + 50 * MS) {
+        doorbell_ring(&peer.commands_bell, 1);
+        (void)uring_wait(&guard.uring, guard_wait_limit_ns(&guard, clock_now_ns()));
+        guard_pass(&guard);
+    }
+    int64_t took_ms = (clock_now_ns() - start_ns) / MS + 1;
+    assert_true(control.steps - steps <= (uint32_t)(took_ms + took_ms / 5 + 2));
+}
+
 static void test_guard_estop_frame_all_off_leaves_in_the_same_pass(void **state) {
     (void)state;
     run_ms(20);
@@ -566,6 +631,9 @@ int main(void) {
         TEST(test_guard_tick_steps_every_five_ms),
         TEST(test_guard_tick_late_is_counted_not_caught_up),
         TEST(test_guard_burst_of_frames_is_few_steps),
+        TEST(test_guard_single_frames_that_can_wait_share_steps),
+        TEST(test_guard_frame_that_can_wait_is_stepped_within_its_time),
+        TEST(test_guard_storm_of_doorbells_is_bounded),
         TEST(test_guard_estop_frame_all_off_leaves_in_the_same_pass),
         TEST(test_guard_reaction_many_times_is_fast),
         TEST(test_guard_far_side_gone_is_down_then_reconnected),
