@@ -35,6 +35,15 @@ def build(targets):
     subprocess.run(command, cwd=TOP, check=True)
 
 
+def add_machine(path):
+    with open(path) as f:
+        result = json.load(f)
+    result["machine"] = machine()
+    with open(path, "w") as f:
+        json.dump(result, f, indent=2)
+        f.write("\n")
+
+
 def native(name, target):
     """A benchmark that is one C program."""
     def run(args):
@@ -43,26 +52,22 @@ def native(name, target):
         code = subprocess.run([os.path.join(BIN, target), "--json", path, *args], cwd=TOP).returncode
         if code:
             sys.exit(code)
-        with open(path) as f:
-            result = json.load(f)
-        result["machine"] = machine()
-        with open(path, "w") as f:
-            json.dump(result, f, indent=2)
-            f.write("\n")
+        add_machine(path)
     return run
 
 
-def python(name):
+def python(name, targets=()):
     """A benchmark that starts whole processes or guests."""
     def run(args):
-        build(["hub-programs"])
+        build(["hub-programs", *targets])
         code = subprocess.run([sys.executable, os.path.join(HERE, name, "run.py"), "--bin", BIN, "--json", os.path.join(OUT, name + ".json"), *args], cwd=TOP).returncode
         if code:
             sys.exit(code)
+        add_machine(os.path.join(OUT, name + ".json"))
     return run
 
 
-BENCHES = {"latency": python("latency"), "reaction": native("reaction", "ringmain-bench-reaction"),
+BENCHES = {"latency": python("latency", ["ringmain-rt-heapcheck"]), "reaction": native("reaction", "ringmain-bench-reaction"),
            "ring": native("ring", "ringmain-bench-ring"), "cycle": native("cycle", "ringmain-bench-cycle")}
 
 

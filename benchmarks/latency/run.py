@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 PERIOD_US = 50000
 HIST_US = 100000
+HEAPCHECK = "ringmain-rt-heapcheck"  # ringmain-rt with the heap counted; otherwise the program as it ships
 
 
 def quantile(buckets, q):
@@ -79,14 +80,13 @@ def stop_load(load):
         process.wait()
 
 
-def measure(hub_class, bin_dir, out, config, transport, rt_args, cpu, housekeeping, seconds, load_kind, guns, rt_program=None):
+def measure(hub_class, bin_dir, out, config, transport, rt_args, cpu, housekeeping, seconds, load_kind, guns):
     """One entry: hub with charging guns, the load, cyclictest beside the planner."""
     hub = hub_class(out, bin_dir, config, plant_args=["--handshake", "fast"], rt_args=rt_args)
     if transport:
         for child in (hub.plant, hub.rt):
             child.command[child.command.index("--transport") + 1] = transport
-    if rt_program:
-        hub.rt.command[0] = os.path.join(bin_dir, rt_program)
+    hub.rt.command[0] = os.path.join(bin_dir, HEAPCHECK)
     load = []
     try:
         hub.start()
@@ -99,12 +99,14 @@ def measure(hub_class, bin_dir, out, config, transport, rt_args, cpu, housekeepi
         while charging < guns and time.monotonic() < end:
             time.sleep(0.5)
             charging = sum(g["state"] == "charging" for g in hub.status()["guns"])
+        if charging < guns:
+            raise RuntimeError("%d of %d guns charge after 240 s\n%s" % (charging, guns, hub.rt.tail()))
         load = start_load(load_kind, housekeeping)
         time.sleep(2)
         before = json.loads(hub.ctl("latency", "--json"))
         cycles = int(seconds * 1e6 / PERIOD_US)
         cyclic = subprocess.run(["cyclictest", "-p", "80", "-i", str(PERIOD_US), "-a", str(cpu), "-t", "1", "-m", "-q", "-h", str(HIST_US),
-                                 "-l", str(cycles), "--secaligned=7500", "--default-system" if False else "--policy=fifo"],
+                                 "-l", str(cycles), "--secaligned=7500", "--policy=fifo"],
                                 capture_output=True, text=True, timeout=seconds * 20 + 120)
         after = json.loads(hub.ctl("latency", "--json"))
         status = hub.status()
@@ -128,7 +130,7 @@ def measure(hub_class, bin_dir, out, config, transport, rt_args, cpu, housekeepi
         "cyclictest_max_us": their_max,
         "guard_wake_p999_us": after["guard_wake"]["p999_ns"] / 1000.0, "guard_wake_max_us": after["guard_wake"]["max_ns"] / 1000.0,
         "overruns": overruns, "cyclictest_overruns": theirs_late, "page_faults": status["page_faults"],
-        "heap_calls": after["heap_calls"], "heap_counted": bool(rt_program), "hazards": report["hazards"],
+        "heap_calls": after["heap_calls"], "hazards": report["hazards"],
         "histogram_planner_us": ours, "histogram_cyclictest_us": theirs,
     }
     # cyclictest counts whole microseconds, rounded down: compare on that footing
@@ -145,7 +147,7 @@ def in_guest(args):
     virtual = args.where == "virtual"
     programs = machine.python_files("json socket subprocess threading ctypes argparse random signal time shutil traceback re".split())
     programs["/opt/ip"] = "/bin/ip"
-    for name in ("ringmain-rt", "ringmain-nrt", "ringmainctl", "ringmain-plant"):
+    for name in ("ringmain-rt", HEAPCHECK, "ringmain-nrt", "ringmainctl", "ringmain-plant"):
         programs["/opt/bin/" + name] = os.path.join(args.bin, name)
     for name in ("cyclictest", "hackbench", "stress-ng", "taskset"):
         programs["/usr/bin/" + name] = shutil.which(name)
@@ -165,7 +167,7 @@ def in_guest(args):
     g = machine.Guest("latency-" + args.where, script, programs, files, append=append, virtual_time=virtual,
                       qemu=["-device", "i6300esb"], memory=768)
     if not g.run(timeout=args.timeout):
-        print("the guest failed: %s" % g.failed, file=sys.stderr)
+        sys.exit("latency: the guest failed: %s" % g.failed)
     entries = []
     for name in sorted(g.kept):
         entry = json.loads(g.kept[name])["entries"][0]
