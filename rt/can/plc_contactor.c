@@ -21,6 +21,7 @@ enum {
     CONTENT_FORCE_ALL_OFF = 1u << 7,
     CONTENT_CLEAR_FAULTS = 1u << 8,
 };
+#define CONTENT_CLOSES (CONTENT_GC | CONTENT_MC | CONTENT_BC | CONTENT_MN0 | CONTENT_MN1)
 
 static bool switches_mn(const struct config_slot *slot, unsigned module) {
     return module < slot->module_count && slot->module[module].mn_on_plc;
@@ -126,6 +127,14 @@ static void clear_faults_step(struct plc_contactor_tx *c, bool asked,
     }
 }
 
+/* Before the PLC has said which sequence it applied last. What only opens never waits for that: a PLC that started anew
+ * has opened already, one that did not takes the next sequence of this life. */
+static bool opens_only(const struct plc_contactor_tx *c, uint32_t content) {
+    const uint32_t closed = content & CONTENT_CLOSES;
+    const uint32_t before = c->content & CONTENT_CLOSES;
+    return (closed & ~before) == 0 && (closed != before || c->sent);
+}
+
 void plc_tx_contactors(struct plc *p, const struct config *config, const struct plc_command *cmd,
                        struct image_slot *image, struct frame_batch *tx, int64_t now_us) {
     struct plc_contactor_tx *c = &p->contactor;
@@ -135,10 +144,12 @@ void plc_tx_contactors(struct plc *p, const struct config *config, const struct 
         return;
     }
     if (!c->synced) {
-        if (now_us < c->sync_until_us && !cmd->force_all_off) {
+        if (now_us < c->sync_until_us && !cmd->force_all_off &&
+            !(c->known && opens_only(c, content_of(p, config, cmd, image)))) {
             return; /* the PLC's status will tell which sequence it applied last */
         }
         c->synced = now_us >= c->sync_until_us;
+        c->known = c->known || c->synced;
     }
     if (cmd->clear_faults || c->clear_asked || c->clear_left > 0 || c->clear_until_us != 0) {
         clear_faults_step(c, cmd->clear_faults, image, now_us);
@@ -174,9 +185,13 @@ void plc_tx_contactors(struct plc *p, const struct config *config, const struct 
 void plc_contactor_applied(struct plc *p, uint8_t seq, int64_t now_us) {
     struct plc_contactor_tx *c = &p->contactor;
     if (!c->synced) {
-        /* A PLC takes a repeated sequence for a refresh: ours must differ from the last it applied. */
-        c->seq = seq;
+        /* A PLC takes a repeated sequence for a refresh: the next must differ from the last it applied, and from those
+         * it was sent and may not have applied yet. */
+        if ((!c->known && !c->sent) || seq == (uint8_t)(c->seq + 1)) {
+            c->seq = seq;
+        }
         c->synced = true;
+        c->known = true;
         c->sent = false;
         return;
     }

@@ -50,6 +50,7 @@ struct plc_contactor_tx {
     uint8_t seq;
     bool sent;   /* the last frame stands: only a change needs a new sequence */
     bool synced; /* seq follows what the PLC says it applied last */
+    bool known;  /* it did once in this life of rt: content and seq are what this PLC was told */
     int64_t sync_until_us;
     int64_t next_us; /* refresh */
     bool acknowledged;

@@ -347,7 +347,8 @@ static void test_contactor_restarted_plc_gets_a_new_sequence(void **state) {
     bench_sealed(b, 0x150, BENCH_BYTES(0, 0, 5, 0, 0, 0, 0));
     bench_run(b, 5 * MS);
     assert_int_equal(bench_sent(b, COMMAND, data), 1);
-    assert_int_equal(data[1], 1);
+    assert_int_equal(data[1], (uint8_t)(before[1] + 1)); /* neither the last sent nor its 0 */
+    assert_int_not_equal(data[1], 0);
 }
 
 static unsigned clear_attempts(struct bench *b, int64_t span_us) {
@@ -363,6 +364,67 @@ static unsigned clear_attempts(struct bench *b, int64_t span_us) {
     }
     assert_false(set);
     return attempts;
+}
+
+/* The PLC says that it booted, or was silent, but kept its contactors: what opens does not wait for its status. */
+static void test_contactor_opening_does_not_wait_for_a_restarted_plc(void **state) {
+    (void)state;
+    struct bench *b = settled();
+    closes(b, CONTACTOR_GC, true);
+    closes(b, CONTACTOR_MN0, true);
+    bench_run(b, 100 * MS);
+    uint8_t before[8], data[8];
+    assert_int_equal(bench_sent(b, COMMAND, before), 2);
+    b->alive = false;
+    bench_frame(b, 0x90000, BENCH_BYTES(1, 2, 3, 0x0f, 250));
+    bench_run(b, 50 * MS);
+    assert_int_equal(bench_sent(b, COMMAND, NULL), 0); /* what closes waits */
+    closes(b, CONTACTOR_GC, false);
+    bench_run(b, 5 * MS);
+    assert_int_equal(bench_sent(b, COMMAND, data), 1);
+    assert_int_equal(data[0], 0x04);
+    assert_int_equal(data[1], (uint8_t)(before[1] + 1));
+    bench_run(b, 200 * MS);
+    assert_int_equal(bench_sent(b, COMMAND, data), 2); /* and is refreshed */
+    assert_int_equal(data[1], (uint8_t)(before[1] + 1));
+    closes(b, CONTACTOR_GC, true);
+    bench_run(b, 100 * MS);
+    assert_int_equal(bench_sent(b, COMMAND, NULL), 0);
+}
+
+static void test_contactor_after_a_resync_no_sent_sequence_is_used_again(void **state) {
+    (void)state;
+    for (uint8_t applied = 0; applied < 3; applied++) {
+        struct bench *b = settled();
+        closes(b, CONTACTOR_GC, true);
+        bench_run(b, 100 * MS);
+        uint8_t before[8], data[8];
+        bench_sent(b, COMMAND, before);
+        b->alive = false;
+        bench_frame(b, 0x90000, BENCH_BYTES(1, 2, 3, 0x0f, 250));
+        closes(b, CONTACTOR_GC, false);
+        bench_run(b, 5 * MS);
+        assert_int_equal(bench_sent(b, COMMAND, data), 1);
+        const uint8_t sent = data[1], said = (uint8_t)(before[1] + applied);
+        /* a status from before, with, or (by chance) beyond it */
+        bench_sealed(b, 0x150, BENCH_BYTES(0, 0, 0, 0, 0, said, said));
+        b->cmd.imd_enable = true;
+        bench_run(b, 5 * MS);
+        assert_int_equal(bench_sent(b, COMMAND, data), 1);
+        assert_int_equal(data[2], 0x01);
+        assert_int_not_equal(data[1], sent);
+        assert_int_not_equal(data[1], said);
+    }
+}
+
+static void test_contactor_opening_at_boot_waits_for_the_plc(void **state) {
+    (void)state;
+    struct bench *b = bench_new();
+    b->cmd.force_all_off = true;
+    bench_run(b, 5 * MS);
+    b->cmd.force_all_off = false;
+    bench_run(b, 200 * MS);
+    assert_int_equal(bench_sent(b, COMMAND, NULL), 0);
 }
 
 static void test_contactor_clear_faults_at_most_three_attempts(void **state) {
@@ -448,6 +510,9 @@ int main(void) {
         cmocka_unit_test(test_contactor_ack_fault_stays_when_acknowledged_later),
         cmocka_unit_test(test_contactor_silence_is_no_failed_attempt),
         cmocka_unit_test(test_contactor_restarted_plc_gets_a_new_sequence),
+        cmocka_unit_test(test_contactor_opening_does_not_wait_for_a_restarted_plc),
+        cmocka_unit_test(test_contactor_after_a_resync_no_sent_sequence_is_used_again),
+        cmocka_unit_test(test_contactor_opening_at_boot_waits_for_the_plc),
         cmocka_unit_test(test_contactor_clear_faults_at_most_three_attempts),
         cmocka_unit_test(test_contactor_clear_faults_stops_when_the_plc_is_well),
         cmocka_unit_test(test_contactor_clear_faults_never_by_itself),
