@@ -235,16 +235,28 @@ static bool is_trim(uint16_t rule) {
     return rule == RULE_M4 || rule == RULE_M6 || rule == RULE_S12 || rule == RULE_S13;
 }
 
-/* While a gun charges its modules do what the planner proposed, and a boundary closes for nobody else. All other
- * requests are the sequencers': that a rule holds one back (the lock until the inlet is dead) is no news. */
-static bool is_planners(const struct control *c, const struct interlock_note *note) {
-    const struct request_slot *request = &c->request.slot[note->slot];
+/* While a gun charges and its power path is whole, its modules do what the planner proposed, and a boundary closes for
+ * nobody else. All other requests are the sequencers': that a rule holds one back (the lock until the inlet is dead, a
+ * failed module's contactor until its current has gone) is no news. */
+static bool is_planners(const struct control *c, const struct interlock_note *note,
+                        int64_t now_us) {
+    const uint32_t slot = note->slot;
+    const struct request_slot *request = &c->request.slot[slot];
+    const struct interlock_slot *own = &c->interlock.slot[slot];
     if (note->component == CONTACTOR_MC || note->component == CONTACTOR_BC) {
         return note->component == CONTACTOR_MC ? request->mc : request->bc;
     }
-    return note->component >= CONTACTOR_MN0 && note->component != 0xffffu &&
-           request->state == GUN_STATE_CHARGING && request->stop == STOP_CLASS_NONE &&
-           c->interlock.slot[note->slot].stop == STOP_CLASS_NONE;
+    const bool setpoint = note->component >= CONTACTORS_PER_SLOT;
+    const unsigned module =
+        note->component - (unsigned)(setpoint ? CONTACTORS_PER_SLOT : CONTACTOR_MN0);
+    if (note->component < CONTACTOR_MN0 || module >= c->config->slot[slot].module_count ||
+        request->state != GUN_STATE_CHARGING || request->stop != STOP_CLASS_NONE ||
+        own->stop != STOP_CLASS_NONE || own->module[module].fault != FAULT_NONE) {
+        return false;
+    }
+    return contactor_sure(&c->interlock, c->config, &c->image, slot, CONTACTOR_GC, now_us) &&
+           (!setpoint || contactor_sure(&c->interlock, c->config, &c->image, slot,
+                                        CONTACTOR_MN0 + module, now_us));
 }
 
 /* What a rule altered or refused of a proposal, at most once per rule and second. */
@@ -252,7 +264,7 @@ static void rules(struct control *c, struct event_batch *events, int64_t now_us)
     for (uint32_t i = 0; i < c->interlock.notes; i++) {
         const struct interlock_note *note = &c->interlock.note[i];
         if (note->rule >= RULE_COUNT || is_trim(note->rule) || note->slot >= c->config->slots ||
-            !is_heard(c, note->slot, now_us) || !is_planners(c, note)) {
+            !is_heard(c, note->slot, now_us) || !is_planners(c, note, now_us)) {
             continue;
         }
         c->slot[note->slot].rejected++;

@@ -636,6 +636,19 @@ static void test_faulted_gun_that_stays_plugged_is_no_rejected_proposal(void **s
     assert_int_equal(hub->events_by_type[EVENT_PROPOSAL_REJECTED], events);
 }
 
+static void test_broken_power_path_is_no_rejected_proposal(void **state) {
+    (void)state;
+    const struct plant_fault module = {.gun = 1, .module = 0}, gc = {.gun = 2, .contactor = "GC"};
+    charge(1);
+    charge(2);
+    assert_int_equal(plant_inject(hub->plant, "module-silent", &module), PLANT_OK);
+    assert_int_equal(plant_inject(hub->plant, "contactor-stuck-open", &gc), PLANT_OK);
+    virtual_hub_run(hub, 10);
+    assert_int_equal(virtual_hub_state(hub, 1), GUN_STATE_CHARGING);
+    assert_int_not_equal(virtual_hub_state(hub, 2), GUN_STATE_CHARGING);
+    assert_int_equal(hub->events_by_type[EVENT_PROPOSAL_REJECTED], 0);
+}
+
 static void test_healthy_meter_is_not_reported(void **state) {
     (void)state;
     charge(1);
@@ -796,6 +809,7 @@ int main(void) {
         TEST(test_planner_silent_ramps_down_then_stops),
         TEST(test_malformed_proposals_are_rejected_and_counted),
         TEST(test_faulted_gun_that_stays_plugged_is_no_rejected_proposal),
+        TEST(test_broken_power_path_is_no_rejected_proposal),
         TEST(test_healthy_meter_is_not_reported),
         TEST(test_interface_changes_are_reported_once),
         TEST(test_shutdown_ends_sessions_and_becomes_idle),
