@@ -385,7 +385,7 @@ def rt_killed(options):
 
 
 def real_time(options):
-    """Threads are FIFO on their CPU, memory is locked, no page fault and no heap call after sealing, memory within bounds."""
+    """Threads are FIFO on their CPU, memory is locked, no page fault after sealing, memory within bounds."""
     with Scene("realtime", options, unloaded=True) as s:
         s.all_charging(s.numbers()[:2])
         pid = s.hub.rt.pid
@@ -399,7 +399,6 @@ def real_time(options):
         time.sleep(5)
         status = s.hub.status()
         expect(status["page_faults"] == 0, "page faults", status["page_faults"])
-        expect(status["heap_calls"] == 0, "heap calls", status["heap_calls"])
         with open("/proc/%d/status" % pid) as f:
             fields = dict(line.split(":", 1) for line in f)
         expect(int(fields["VmLck"].split()[0]) > 0, "memory is locked")
@@ -409,6 +408,31 @@ def real_time(options):
         expect(s.hub.rt.peak_rss_mib() < 16, "rt below 16 MiB", s.hub.rt.peak_rss_mib())
         expect(s.hub.nrt.peak_rss_mib() < 16, "nrt below 16 MiB", s.hub.nrt.peak_rss_mib())
         print("# rt %.1f MiB, nrt %.1f MiB" % (s.hub.rt.peak_rss_mib(), s.hub.nrt.peak_rss_mib()))
+
+
+def heap_untouched(options):
+    """No heap call after sealing: sessions, cards, commands, a fault, the loss of nrt, the emergency stop, the next vehicle.
+    With the program that counts them (tests/unit/rt/io/heap_interpose.c); the shipped one cannot."""
+    with Scene("heap", options, rt_program="ringmain-rt-heapcheck") as s:
+        numbers = s.numbers()[:4]
+        s.all_charging(numbers)
+        s.ask(cmd="swipe", gun=numbers[0], token="12345678")
+        s.hub.ctl("limit", "20", "--gun", str(numbers[1]), "--for", "60")
+        s.fault("crc-corrupt", gun=numbers[2])
+        s.wait_gun(numbers[2], ("faulted", "finished", "unavailable"), 20)
+        s.clear(gun=numbers[2])
+        s.hub.nrt.kill()
+        s.wait(lambda st: answers(s), 20, "nrt is back", poll=0.1)
+        s.ask(cmd="estop", pressed=True)
+        s.wait(lambda st: st["estop"], 3, "the emergency stop")
+        s.ask(cmd="estop", pressed=False)
+        for n in numbers:
+            s.unplug(n)
+        s.wait(lambda st: s.nrt(cmd="reset-estop").get("ok"), 10, "reset accepted", poll=0.2)
+        s.all_available(30)
+        s.all_charging(numbers[:1])
+        expect(s.hub.status()["heap_calls"] == 0, "heap calls", s.hub.status()["heap_calls"])
+        expect(s.hub.rt.starts == 1, "all in one life of rt", s.hub.rt.starts)
 
 
 def lease_expired(options):
@@ -787,7 +811,7 @@ SCENARIOS = {
     "cp_loss": contained("cp-loss", 300, "unplugged", ("CP_LOST",)),
     "earth_fault": contained("earth-fault", 300, "fault", ("EARTH_FAULT",), operator=True),
     "weld_latched": weld_latched, "bus_off": bus_off, "module_loss": module_loss, "planner_stopped": planner_stopped,
-    "nrt_killed": nrt_killed, "rt_killed": rt_killed, "real_time": real_time, "lease_expired": lease_expired,
+    "nrt_killed": nrt_killed, "rt_killed": rt_killed, "real_time": real_time, "heap_untouched": heap_untouched, "lease_expired": lease_expired,
     "local_list": local_list, "clean_stop": clean_stop, "two_hubs": two_hubs, "refused_starts": refused_starts,
     "check_config": check_config, "ctl_codes": ctl_codes, "random_faults": random_faults,
 }

@@ -40,9 +40,9 @@ class Log:
                 event = json.loads(line)
             except ValueError:
                 raise Failure("line %d of the event log is no JSON: %r" % (len(self.events) + 1, line[:200]))
-            if self.events and self.events[-1]["boot_id"] == event["boot_id"]:
-                expect(event["seq"] == self.events[-1]["seq"] + 1, "event log has a gap or a double at seq", event["seq"],
-                       "after", self.events[-1]["seq"])
+            last = self.events[-1] if self.events else {"seq": 0, "boot_id": event["boot_id"]}
+            fresh = event["seq"] == 1 and last["boot_id"] != event["boot_id"]  # a segment made anew; else numbers go on
+            expect(fresh or event["seq"] == last["seq"] + 1, "event log has a gap or a double at seq", event["seq"], "after", last["seq"])
             self.events.append(event)
         return self.events
 
@@ -53,12 +53,14 @@ class Log:
 class Scene:
     """A running hub with what the scenarios ask of it."""
 
-    def __init__(self, name, options, plant_args=("--handshake", "fast"), config=None, unloaded=False, **kw):
+    def __init__(self, name, options, plant_args=("--handshake", "fast"), config=None, unloaded=False, rt_program=None, **kw):
         self.options, self.unloaded = options, unloaded
         self.folder = os.path.join(options.out, name)
         rt_args = ["--development"] if options.development else []
         self.hub = demo.Hub(self.folder, options.bin, config or options.config, seed=options.seed, plant_args=list(plant_args),
                             rt_args=rt_args, **kw)
+        if rt_program:
+            self.hub.rt.command[0] = os.path.join(options.bin, rt_program)
         self.log = Log(self.hub.event_log)
         if options.transport:
             for child in (self.hub.plant, self.hub.rt):
