@@ -107,6 +107,14 @@ class Boot:
         return not self.guest.failed
 
 
+def heard(*beginnings):
+    """For Boot.after: of each of these something was heard. A program that ends without a word has not passed."""
+    def look(guest):
+        told = guest.passed + guest.failed
+        guest.failed += ["%s: nothing was heard of it" % b for b in beginnings if not any(t.startswith(b) for t in told)]
+    return look
+
+
 # for who looks into a failure; empty when all held
 LOGS = """
 if [ -s /tmp/failed ]; then
@@ -147,6 +155,7 @@ def boot_hub(options):
         script += integration(options, "small.json", [s for s in scenarios if s not in LARGE])
     boot = Boot("hub", options, isolated(default_hub(), 60), script, timeout=options.timeout)  # rt_killed leaves it unfed for 12 s
     boot.guest.files[HOME + "/configs/small.json"] = json.dumps(isolated(small_hub("plc0", options.guns), 60))
+    boot.after = heard(*scenarios)
     return boot
 
 
@@ -158,7 +167,9 @@ def boot_kvaser(options):
     config = isolated(small_hub("can0", 2), 60)
     script = MACHINE + inside(options, "kvaser")
     wire = ["-object", "can-bus,id=canbus0", "-device", "kvaser_pci,canbus=canbus0", "-device", "kvaser_pci,canbus=canbus0"]
-    return Boot("kvaser", options, config, script, qemu=wire, virtual=["mod0"], timeout=options.timeout)
+    boot = Boot("kvaser", options, config, script, qemu=wire, virtual=["mod0"], timeout=options.timeout)
+    boot.after = heard("kvaser a card taken away")  # its last check
+    return boot
 
 
 def boot_watchdog(options, case):
@@ -181,8 +192,7 @@ fi
         good = WATCHDOG_S - 2 <= seconds <= 2 * WATCHDOG_S
         (guest.passed if good else guest.failed).append("reset %.1f s after the guard stood still" % seconds)
 
-    if case == "watchdog-guard":
-        boot.after = bitten_in_time
+    boot.after = bitten_in_time if case == "watchdog-guard" else heard("watchdog the guard ramps down")
     return boot
 
 
