@@ -172,7 +172,7 @@ enum auth_source {
     FAULT(PRECHARGE,             "G1",  ERROR,     false, "Precharge did not reach the vehicle's voltage in time.") \
     FAULT(DISCHARGE,             "G5",  NONE,      false, "Output did not fall below 60 V.") \
     FAULT(MODULE_LOST,           "M4",  NONE,      false, "Power module silent.") \
-    FAULT(MODULE_FAULT,          "M6",  NONE,      false, "Power module reports a fault.") \
+    FAULT(MODULE_FAULT,          "M6",  NONE,      true,  "Power module reports a fault.") \
     FAULT(NO_MODULES,            "M3",  NORMAL,    false, "No healthy power module in this slot.") \
     FAULT(VEHICLE_ERROR,         "",    NORMAL,    false, "The vehicle ended the session with an error.") \
     FAULT(STAGE_TIMEOUT,         "",    NORMAL,    false, "The vehicle did not go on in time.") \

@@ -41,14 +41,23 @@ static int64_t charging_ma(const struct step *st, uint32_t slot) {
     return bound_ma;
 }
 
-/* The permitted current falls toward a lower bound by the normal ramp, from what was commanded last: the vehicle's target
- * is followed, not jumped to.
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* The error ramp, or what brings from_ma to zero within T_FORCE_ZERO_MS where that is faster. */
+static int64_t urgent_ma_s(const struct step *st, int64_t from_ma) {
+    return larger(st->config->interlock.ramp_error_ma_s, from_ma * 1000 / T_FORCE_ZERO_MS + 1);
+}
+
+/* The permitted current falls toward a lower bound from what was commanded last: the vehicle's target is followed, not
+ * jumped to, yet nothing flows above a lowered or lost target for longer than T_FORCE_ZERO_MS.
  * Only whole milliamperes are taken off and the clock advances by their time, so that frequent steps lose nothing. */
 static int64_t follow(struct step *st, uint32_t slot, int64_t bound_ma) {
     struct interlock_slot *own = &st->s->slot[slot];
-    const int64_t ramp_ma_s = st->config->interlock.ramp_down_ma_s;
     const int64_t last_ma = st->power[st->component_hold[slot]].last_ma;
     if (bound_ma >= own->budget_ma) {
+        own->budget_from_ma = 0;
         own->budget_ma = (int32_t)bound_ma;
         own->budget_us = st->now_us;
         return bound_ma;
@@ -56,6 +65,8 @@ static int64_t follow(struct step *st, uint32_t slot, int64_t bound_ma) {
     if (last_ma < own->budget_ma) {
         own->budget_ma = last_ma > bound_ma ? (int32_t)last_ma : (int32_t)bound_ma;
     }
+    own->budget_from_ma = (int32_t)larger(own->budget_from_ma, own->budget_ma);
+    const int64_t ramp_ma_s = urgent_ma_s(st, own->budget_from_ma);
     const int64_t fall_ma = (st->now_us - own->budget_us) * ramp_ma_s / 1000000;
     if (own->budget_ma - fall_ma <= bound_ma) {
         own->budget_ma = (int32_t)bound_ma;
@@ -105,12 +116,26 @@ static int64_t stop_ma(const struct step *st, uint32_t slot) {
         return INT64_MAX;
     }
     if (own->error_since_us != 0) {
-        const int64_t in_time_ma_s = (int64_t)own->stop_from_ma * 1000 / T_FORCE_ZERO_MS + 1;
         since_us = own->error_since_us;
-        ramp_ma_s = limit->ramp_error_ma_s > in_time_ma_s ? limit->ramp_error_ma_s : in_time_ma_s;
+        ramp_ma_s = urgent_ma_s(st, own->stop_from_ma);
     }
     const int64_t left_ma = own->stop_from_ma - (st->now_us - since_us) * ramp_ma_s / 1000000;
     return left_ma > 0 ? left_ma : 0;
+}
+
+/* S8: what a plan that came too late still allows, whatever is asked for. */
+static int64_t late_ma(struct step *st, uint32_t slot, int64_t last_ma) {
+    struct interlock_slot *own = &st->s->slot[slot];
+    const bool began = own->late_since_us == 0;
+    if (!interlock_held(&own->late_since_us, st->plan_late, st->now_us, 0)) {
+        return INT64_MAX;
+    }
+    if (began) {
+        own->late_from_ma = (int32_t)last_ma;
+    }
+    const int64_t fall_ma =
+        (st->now_us - own->late_since_us) * st->config->interlock.ramp_down_ma_s / 1000000;
+    return larger(own->late_from_ma - fall_ma, 0);
 }
 
 static void bound_gun(struct step *st, struct power *power) {
@@ -122,6 +147,7 @@ static void bound_gun(struct step *st, struct power *power) {
                 connector->max_voltage_mv);
     power->budget_ma = stage_ma(st, gun);
     keep_lowest(&power->budget_ma, stop_ma(st, gun));
+    keep_lowest(&power->budget_ma, late_ma(st, gun, power->last_ma));
     const int64_t voltage_mv = min_i32(power->low_mv, power->bound_mv);
     const int64_t power_uw = (int64_t)connector->max_power_w * 1000000;
     if (power->budget_ma * voltage_mv > power_uw) {
@@ -141,7 +167,7 @@ static void bound_idle(struct step *st, uint32_t slot) {
                                       : connector->max_voltage_mv;
     }
     power->bound_mv = power->bound_mv == 0 ? bound_mv : min_i32(power->bound_mv, bound_mv);
-    power->budget_ma = st->config->interlock.i_cc_ma;
+    power->budget_ma = st->plan_late ? 0 : st->config->interlock.i_cc_ma; /* S8 */
 }
 
 static void bounds(struct step *st) {
@@ -150,6 +176,7 @@ static void bounds(struct step *st) {
         if (power->guns == 0) {
             (void)start_at(st, slot, 0);
             st->s->slot[slot].charge = false;
+            st->s->slot[slot].late_since_us = 0;
             bound_idle(st, slot);
         } else if (power->gun == slot) {
             bound_gun(st, power);

@@ -217,9 +217,14 @@ static enum stop_class demanded(const struct interlock_slot *own) {
     return (demanding & normals) != 0 ? STOP_CLASS_NORMAL : STOP_CLASS_NONE;
 }
 
-/* true when e-stop is all that demands an emergency: only it may wait for T_estop (S2). */
-bool faults_only_estop(const struct interlock_slot *own) {
-    return ((own->faults | own->latched) & emergencies) == FAULT_BIT(FAULT_ESTOP);
+/* true when e-stop is all that demands an emergency: only it may wait for T_estop (S2). The button opens the safety
+ * chain too: a chain whose own PLC sees the button, and no door or other switch, is open because of it. */
+bool faults_only_estop(const struct step *st, uint32_t slot) {
+    const struct interlock_slot *own = &st->s->slot[slot];
+    const uint64_t chain = FAULT_BIT(FAULT_SAFETY_CHAIN);
+    const bool by_button = own->estop_pressed && (reason_faults(st, slot) & chain) == 0;
+    const uint64_t demanding = (own->faults | own->latched) & emergencies;
+    return (by_button ? demanding & ~chain : demanding) == FAULT_BIT(FAULT_ESTOP);
 }
 
 /* A person must come: the PLC is told FORCE_ALL_OFF, not only zeros. */
@@ -241,7 +246,8 @@ void faults_slot(struct step *st, uint32_t slot) {
     active |= plc_faults(st, slot) | module_faults(st, slot) | faults_session(st, slot);
     active |= contactor_faults(st, slot); /* after the session's, which may find a weld (G7) */
     own->faults = active;
-    own->latched |= active & latching & ~estop;
+    /* a module's own alarm passes by itself; module.c latches what does not (a stuck or welded MN) */
+    own->latched |= active & latching & ~(estop | FAULT_BIT(FAULT_MODULE_FAULT));
     own->latched &= ~estop;
     if ((st->s->zone_estop & (zone_bit(st, slot) | 1)) != 0) {
         own->latched |= estop;

@@ -147,7 +147,7 @@ static bool elapsed(const struct step *st, int64_t since_us, int32_t ms) {
 /* S2: only an e-stop, and only where the site configured it, waits for the current to fall. */
 static bool emergency_waits(const struct step *st, uint32_t slot) {
     const struct interlock_slot *own = &st->s->slot[slot];
-    return faults_only_estop(own) && !unloaded(st, slot) &&
+    return faults_only_estop(st, slot) && !unloaded(st, slot) &&
            !elapsed(st, own->estop_since_us, st->config->interlock.t_estop_ms);
 }
 

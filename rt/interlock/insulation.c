@@ -46,7 +46,7 @@ static void look_for_pass(struct step *st, uint32_t slot) {
  * fault, so that neither counts while it runs. Its place is before the vehicle's contactor closes: later a monitor that
  * calls itself neither sound nor faulty excuses nothing (N3). */
 static uint64_t causes(const struct step *st, uint32_t slot) {
-    const struct interlock_slot *own = &st->s->slot[slot];
+    struct interlock_slot *own = &st->s->slot[slot];
     const struct image_slot *image = &st->image->slot[slot];
     const enum hlc_stage stage = st->view[slot].stage;
     const bool charging = stage == HLC_STAGE_CURRENT_DEMAND;
@@ -55,6 +55,10 @@ static uint64_t causes(const struct step *st, uint32_t slot) {
     if (charging &&
         (!is_known(st, image) || image->imd.value == IMD_STATE_OFF || !image->imd_enabled)) {
         found |= FAULT_BIT(FAULT_IMD_STALE); /* G9 */
+    }
+    if (interlock_held(&own->imd_undecided_since_us, charging && insulation_testing(st, slot),
+                       st->now_us, st->config->interlock.t_imd_ms)) {
+        found |= FAULT_BIT(FAULT_IMD_STALE); /* a monitor that reaches no verdict watches nothing */
     }
     if (energised && !is_known(st, image)) {
         found |= FAULT_BIT(FAULT_IMD_STALE);
@@ -85,6 +89,7 @@ uint64_t insulation_faults(struct step *st, uint32_t slot) {
         look_for_pass(st, slot);
         found = causes(st, slot);
     } else {
+        own->imd_undecided_since_us = 0;
         own->imd_tested = false;
         own->imd_passed = false;
         own->imd_failed = false;
@@ -104,7 +109,7 @@ uint64_t insulation_faults(struct step *st, uint32_t slot) {
     return found;
 }
 
-/* N1: in each component the monitor of the gun that is closed, else the first that is asked for. An energised gun's own
+/* N1: in each component the monitor of the gun that is closed, else the first that is asked for. That of an energised bus
  * is enabled whether asked for or not. */
 static bool wants(const struct step *st, uint32_t slot) {
     const struct slot_view *view = &st->view[slot];
@@ -128,7 +133,7 @@ void insulation_guard(struct step *st) {
         struct output_slot *out = &st->out->slot[slot];
         const struct request_slot *request = &st->request->slot[slot];
         bool *other = &taken[st->component_hold[slot]];
-        if (own->released && !out->gc && request->imd_enable && !*other) {
+        if (own->released && !out->gc && wants(st, slot) && !*other) {
             *other = true;
             out->imd_enable = true;
         }

@@ -62,7 +62,8 @@ struct interlock_slot {
     bool imd_enable;         /* last output */
     bool imd_tested;         /* self-test seen running since GC closed */
     bool imd_failed;         /* this cable check already counted as failed */
-    bool lock;               /* last output */
+    int64_t imd_undecided_since_us; /* monitor without a verdict while charging; 0 it has one */
+    bool lock;                      /* last output */
     bool charge; /* interlocks' CHARGE: power is ready and current may follow the vehicle */
     enum gun_state state;     /* of the last request */
     int64_t plugged_since_us; /* 0: nobody there */
@@ -73,10 +74,13 @@ struct interlock_slot {
     int64_t opening_since_us; /* GC asked to open and held by G4; 0 not */
     int64_t voltage_unknown_since_us;
     int64_t overcurrent_since_us, short_since_us, weld_since_us, cp_lost_since_us;
-    int64_t budget_us;    /* when budget_ma was last advanced */
-    int32_t budget_ma;    /* M4: follows the vehicle's target, down by the ramp */
-    int32_t stop_from_ma; /* current at the beginning of the stop */
-    int32_t peak_ma[2];   /* commanded current: this second's and the last one's peak */
+    int64_t budget_us;      /* when budget_ma was last advanced */
+    int32_t budget_ma;      /* M4: follows the vehicle's target, down by the ramp */
+    int32_t budget_from_ma; /* current at the beginning of that fall; 0 it does not fall */
+    int32_t late_from_ma;   /* S8: current when the plan became late */
+    int64_t late_since_us;  /* 0: the plan is in time */
+    int32_t stop_from_ma;   /* current at the beginning of the stop */
+    int32_t peak_ma[2];     /* commanded current: this second's and the last one's peak */
     int64_t peak_us;
     bool estop_pressed; /* as seen in the last step: a rising edge latches */
 };

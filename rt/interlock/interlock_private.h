@@ -123,7 +123,7 @@ bool topology_alone(const struct step *st, uint32_t slot, bool closing);
 /* --- faults.c */
 void faults_estop(struct step *st);
 void faults_slot(struct step *st, uint32_t slot);
-bool faults_only_estop(const struct interlock_slot *own);
+bool faults_only_estop(const struct step *st, uint32_t slot);
 bool faults_force_off(const struct interlock_slot *own);
 uint64_t faults_latching(void);
 /* --- faults_session.c: those of a vehicle's session */

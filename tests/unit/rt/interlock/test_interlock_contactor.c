@@ -630,6 +630,26 @@ static void test_restored_latches_hold_the_slot(void **state) {
     hub_free(hub);
 }
 
+/* A stuck or welded MN latches, a module's own alarm passes by itself. */
+static void test_latch_of_a_stuck_mn_outlives_a_restart(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub->image.slot[1].module[0].alarm_bits = MODULE_ALARM_CONDEMNS;
+    hub_run(hub, 20);
+    assert_true(hub->state.slot[1].faults & BIT(MODULE_FAULT));
+    assert_int_equal(hub->state.slot[1].latched, 0);
+    hub_free(hub);
+    hub = hub_new(3, 2, false);
+    interlock_restore(&hub->state, &hub->config, 1, BIT(MODULE_FAULT), true);
+    hub_run(hub, 500);
+    assert_int_equal(hub->state.slot[1].latched, BIT(MODULE_FAULT));
+    assert_true(hub->out.slot[1].permit); /* a module's fault stops no gun */
+    hub->in.clear_faults[1] = BIT(MODULE_FAULT);
+    hub_tick(hub, 5000);
+    assert_int_equal(hub->state.slot[1].latched, 0);
+    hub_free(hub);
+}
+
 static void test_restored_imd_repeated_keeps_out_of_service(void **state) {
     (void)state;
     struct hub *hub = hub_new(3, 2, false);
@@ -802,6 +822,7 @@ int main(void) {
         cmocka_unit_test(test_clearing_a_weld_leaves_a_stuck_contactor),
         cmocka_unit_test(test_relay_on_the_module_bus_is_stale_by_its_own_period),
         cmocka_unit_test(test_a_longer_t_stale_wins),
+        cmocka_unit_test(test_latch_of_a_stuck_mn_outlives_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,6 +156,27 @@ static void test_low_resistance_while_charging_counts_without_a_verdict(void **s
     hub_free(hub);
 }
 
+/* Not for ever: a monitor that reaches no verdict watches nothing. */
+static void test_monitor_without_a_verdict_for_1_s_while_charging(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_charging(hub, 0, 400000, 10000);
+    hub_charging(hub, 1, 400000, 10000);
+    hub->image.slot[0].imd.value = IMD_STATE_TEST;
+    hub_run(hub, 1000);
+    assert_int_equal(hub->state.slot[0].faults, 0);
+    hub->image.slot[0].imd.value = IMD_STATE_OK; /* a verdict ends the wait */
+    hub_tick(hub, 5000);
+    hub->image.slot[0].imd.value = IMD_STATE_TEST;
+    hub_run(hub, 1000);
+    assert_int_equal(hub->state.slot[0].faults, 0);
+    hub_tick(hub, 5000);
+    assert_int_equal(hub->state.slot[0].faults, BIT(IMD_STALE));
+    assert_int_equal(hub->state.slot[0].stop, STOP_CLASS_ERROR);
+    assert_int_equal(hub->state.slot[1].faults, 0);
+    hub_free(hub);
+}
+
 static void test_low_resistance_while_charging_stops_this_gun_only(void **state) {
     (void)state;
     struct hub *hub = hub_ready(3, 2);
@@ -340,6 +361,22 @@ static void test_monitor_of_an_energised_gun_is_enabled_unasked(void **state) {
     hub_free(hub);
 }
 
+/* A bus that stands after the session is watched although nobody asks, GC open or not. */
+static void test_monitor_of_a_live_bus_with_open_gc_is_enabled_unasked(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_voltage(hub, 1, 60001, 0);
+    hub_tick(hub, 5000);
+    assert_false(hub->out.slot[1].gc);
+    assert_true(hub->out.slot[1].imd_enable);
+    assert_true(hub_noted(hub, RULE_N1, 1));
+    assert_false(hub->out.slot[0].imd_enable);
+    hub_voltage(hub, 1, 60000, 0);
+    hub_tick(hub, 5000);
+    assert_false(hub->out.slot[1].imd_enable);
+    hub_free(hub);
+}
+
 static void test_one_monitor_per_component(void **state) {
     (void)state;
     struct hub *hub = hub_ready(4, 2);
@@ -467,6 +504,8 @@ int main(void) {
         cmocka_unit_test(test_self_test_command_only_in_the_cable_check_or_dead),
         cmocka_unit_test(test_gun_closes_not_while_the_monitor_tests),
         cmocka_unit_test(test_no_pass_with_an_unsound_or_silent_monitor),
+        cmocka_unit_test(test_monitor_of_a_live_bus_with_open_gc_is_enabled_unasked),
+        cmocka_unit_test(test_monitor_without_a_verdict_for_1_s_while_charging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

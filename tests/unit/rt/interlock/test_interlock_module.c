@@ -347,7 +347,7 @@ static void test_serve_only_between_cable_check_and_ramp_down(void **state) {
     (void)state;
     for (int stage = HLC_STAGE_NONE; stage < HLC_STAGE_COUNT; ++stage) {
         struct hub *hub = hub_ready(3, 2);
-        hub_charging(hub, 0, 400000, 500);
+        hub_charging(hub, 0, 400000, 5000);
         hub_stage(hub, 0, (enum hlc_stage)stage);
         hub_tick(hub, 5000);
         const bool served = stage >= HLC_STAGE_CABLE_CHECK && stage <= HLC_STAGE_POWER_OFF;

@@ -59,14 +59,32 @@ static void test_negative_vehicle_limits_give_nothing(void **state) {
     hub_free(hub);
 }
 
-static void test_target_is_followed_down_by_the_ramp(void **state) {
+static void test_target_is_followed_down_by_the_error_ramp(void **state) {
     (void)state;
     struct hub *hub = charging(300000, 50000);
     hub_set(hub, &hub->image.slot[0].ev_target_ma, 50000);
-    hub_run(hub, 250);
-    assert_int_equal(hub_sum_ma(hub, 0), 75000); /* 100 A/s */
-    hub_run(hub, 1000);
+    hub_run(hub, 125);
+    assert_int_equal(hub_sum_ma(hub, 0), 75000); /* 200 A/s */
+    hub_run(hub, 500);
     assert_int_equal(hub_sum_ma(hub, 0), 50000);
+    hub_free(hub);
+}
+
+/* Not a matter of seconds where much flows: 400 A at 200 A/s would take 2 s. */
+static void test_target_lowered_from_a_large_current_is_reached_within_600_ms(void **state) {
+    (void)state;
+    struct hub *hub = charging(300000, 100000);
+    hub->config.connector[0].max_current_ma = 500000;
+    hub->config.connector[0].cable_max_current_ma = 500000;
+    hub_set(hub, &hub->image.slot[0].ev_target_ma, 500000);
+    hub_set(hub, &hub->image.slot[0].ev_max_ma, 500000);
+    hub_run(hub, 20);
+    assert_int_equal(hub_sum_ma(hub, 0), 200000);
+    hub_set(hub, &hub->image.slot[0].ev_target_ma, 0);
+    hub_run(hub, 300);
+    assert_in_range(hub_sum_ma(hub, 0), 1, 101000);
+    hub_run(hub, 305);
+    assert_int_equal(hub_sum_ma(hub, 0), 0);
     hub_free(hub);
 }
 
@@ -74,7 +92,7 @@ static void test_ramp_does_not_depend_on_how_often_it_is_looked_at(void **state)
     (void)state;
     struct hub *hub = charging(300000, 49999);
     hub_set(hub, &hub->image.slot[0].ev_target_ma, 10000);
-    for (int i = 0; i < 100000; ++i) { /* 7 us, so that a step is worth 0.7 mA */
+    for (int i = 0; i < 50000; ++i) { /* 7 us, so that a step is worth 1.4 mA */
         hub->now_us += 7;
         if (i % 700 == 0) {
             hub_refresh(hub);
@@ -146,9 +164,9 @@ static void test_complete_charge_ramps_to_zero(void **state) {
     (void)state;
     struct hub *hub = charging(300000, 20000);
     hub->image.slot[0].charge_complete = true;
-    hub_run(hub, 200);
+    hub_run(hub, 100);
     assert_int_equal(hub_sum_ma(hub, 0), 20000);
-    hub_run(hub, 205);
+    hub_run(hub, 105);
     assert_int_equal(hub_sum_ma(hub, 0), 0);
     assert_false(hub->state.slot[0].charge);
     hub_free(hub);
@@ -587,7 +605,8 @@ int main(void) {
         cmocka_unit_test(test_current_within_each_bound),
         cmocka_unit_test(test_vehicle_without_current_maximum_is_bound_by_its_target),
         cmocka_unit_test(test_negative_vehicle_limits_give_nothing),
-        cmocka_unit_test(test_target_is_followed_down_by_the_ramp),
+        cmocka_unit_test(test_target_is_followed_down_by_the_error_ramp),
+        cmocka_unit_test(test_target_lowered_from_a_large_current_is_reached_within_600_ms),
         cmocka_unit_test(test_ramp_does_not_depend_on_how_often_it_is_looked_at),
         cmocka_unit_test(test_target_rises_at_once),
         cmocka_unit_test(test_at_most_2_a_until_power_is_ready),

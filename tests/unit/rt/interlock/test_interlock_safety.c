@@ -226,13 +226,60 @@ static void test_estop_with_t_estop_waits_for_the_current(void **state) {
     hub_free(hub);
 }
 
-static void test_estop_with_t_estop_and_another_emergency_does_not_wait(void **state) {
+/* A real button is in the safety chain: SAFETY_OK falls with it. */
+static void test_estop_that_opens_its_own_chain_still_waits_for_the_current(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub->config.interlock.t_estop_ms = 300;
+    all_charging(hub);
+    hub->own_gun_ma[0] = true;
+    hub->own_gun_ma[1] = true;
+    hub_set(hub, &hub->image.slot[0].gun_ma, 20000);
+    hub_set(hub, &hub->image.slot[1].gun_ma, 20000);
+    for (uint32_t slot = 0; slot < 3; ++slot) {
+        hub_set(hub, &hub->image.slot[slot].estop_input, 1);
+        hub_set(hub, &hub->image.slot[slot].safety_ok, 0);
+        hub->image.slot[slot].plc_fault_reason = slot == 1 ? 4 : 12;
+    }
+    hub_tick(hub, 5000);
+    assert_true(hub->state.slot[0].faults & BIT(SAFETY_CHAIN));
+    assert_int_equal(hub_sum_ma(hub, 0), 0); /* zero in the same step, whatever waits */
+    assert_true(hub->out.slot[0].gc);
+    assert_true(hub->out.slot[1].gc);
+    hub_run(hub, 100);
+    hub_set(hub, &hub->image.slot[0].gun_ma, 5000);
+    hub_tick(hub, 5000);
+    assert_false(hub->out.slot[0].gc); /* below I_open: at once */
+    assert_true(hub->out.slot[1].gc);
+    hub_run(hub, 190);
+    assert_true(hub->out.slot[1].gc); /* 295 ms */
+    hub_tick(hub, 5000);
+    assert_false(hub->out.slot[1].gc); /* T_estop, whatever flows */
+    assert_int_equal(hub->state.slot[0].contactor[CONTACTOR_GC].loaded_operations, 0);
+    hub_free(hub);
+}
+
+/* The chain is open for a reason of its own: a door is no part of the button. */
+static void test_estop_beside_an_open_door_does_not_wait(void **state) {
     (void)state;
     struct hub *hub = hub_ready(3, 2);
     hub->config.interlock.t_estop_ms = 500;
     all_charging(hub);
     hub_set(hub, &hub->image.slot[0].estop_input, 1);
     hub_set(hub, &hub->image.slot[0].safety_ok, 0);
+    hub->image.slot[0].plc_fault_reason = 1;
+    hub_tick(hub, 5000);
+    assert_all_off(hub, 0);
+    hub_free(hub);
+}
+
+static void test_estop_with_t_estop_and_another_emergency_does_not_wait(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub->config.interlock.t_estop_ms = 500;
+    all_charging(hub);
+    hub_set(hub, &hub->image.slot[0].estop_input, 1);
+    hub_set(hub, &hub->image.slot[0].earth_fault, 1);
     hub_tick(hub, 5000);
     assert_all_off(hub, 0);
     hub_free(hub);
@@ -407,7 +454,7 @@ static void test_late_plan_closes_nothing_and_raises_nothing(void **state) {
     hub_tick(hub, 5000);
     assert_false(hub->out.slot[1].gc);
     assert_true(hub_noted(hub, RULE_S8, 1));
-    assert_int_equal(hub_sum_ma(hub, 0), 20000);
+    assert_in_range(hub_sum_ma(hub, 0), 19500, 20000);
     assert_int_equal(hub->out.slot[0].module[0].set_mv, 400000);
     hub_ask(hub, 0, 390000, 5000); /* down is free */
     hub_tick(hub, 5000);
@@ -417,6 +464,44 @@ static void test_late_plan_closes_nothing_and_raises_nothing(void **state) {
     hub->in.plan_age_us = 150000;
     hub_tick(hub, 5000);
     assert_true(hub->out.slot[1].gc);
+    hub_free(hub);
+}
+
+/* A request that goes on asking for the old current does not get it. */
+static void test_late_plan_ramps_to_zero_by_itself(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_charging(hub, 0, 400000, 20000);
+    hub->in.plan_age_us = 150001;
+    hub_run(hub, 5);
+    assert_in_range(hub_sum_ma(hub, 0), 39000, 40000);
+    hub_run(hub, 100);
+    assert_in_range(hub_sum_ma(hub, 0), 29400, 30100); /* 100 A/s */
+    hub_run(hub, 305);
+    assert_int_equal(hub_sum_ma(hub, 0), 0);
+    assert_true(hub->out.slot[0].gc);
+    assert_true(hub_noted(hub, RULE_S8, 0));
+    hub->in.plan_age_us = 50000; /* back in time: up again as the request asks */
+    hub_run(hub, 10);
+    assert_int_equal(hub_sum_ma(hub, 0), 40000);
+    hub->in.plan_age_us = 150001; /* and the next ramp begins anew */
+    hub_run(hub, 55);
+    assert_in_range(hub_sum_ma(hub, 0), 34400, 35100);
+    hub_free(hub);
+}
+
+static void test_late_plan_gives_an_idle_bus_no_current(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub->request.slot[0].purpose = POWER_PURPOSE_WELD_TEST;
+    hub_ask(hub, 0, 0, 0);
+    hub_run(hub, 20);
+    hub_ask(hub, 0, 200000, 1000);
+    hub_run(hub, 10);
+    assert_int_equal(hub_sum_ma(hub, 0), 2000);
+    hub->in.plan_age_us = 150001;
+    hub_run(hub, 10);
+    assert_int_equal(hub_sum_ma(hub, 0), 0);
     hub_free(hub);
 }
 
@@ -751,7 +836,7 @@ static void test_stale_targets_current_to_zero_by_the_ramp(void **state) {
         hub->image.slot[0].ev_target_ma.at_us = last_us;
         hub_step(hub);
     }
-    assert_in_range(hub_sum_ma(hub, 0), 14990, 15000); /* 50 ms at 100 A/s from 20 A */
+    assert_in_range(hub_sum_ma(hub, 0), 9990, 10000); /* 50 ms at 200 A/s from 20 A */
     hub_free(hub);
 }
 
@@ -901,6 +986,10 @@ int main(void) {
         cmocka_unit_test(test_short_circuit_in_the_cable_check),
         cmocka_unit_test(test_charging_the_cable_is_no_short),
         cmocka_unit_test(test_more_than_5_a_in_the_cable_check_is_a_short_at_any_voltage),
+        cmocka_unit_test(test_estop_that_opens_its_own_chain_still_waits_for_the_current),
+        cmocka_unit_test(test_estop_beside_an_open_door_does_not_wait),
+        cmocka_unit_test(test_late_plan_ramps_to_zero_by_itself),
+        cmocka_unit_test(test_late_plan_gives_an_idle_bus_no_current),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
