@@ -275,6 +275,11 @@ def main():
     parser.add_argument("--fault-rate", type=float, default=0.0, help="injected faults per hour (default 0)")
     parser.add_argument("--plain", action="store_true", help="a line per event also on a terminal")
     args = parser.parse_args()
+    if args.report:
+        try:
+            open(args.report, "a").close()  # said now, not after the run
+        except OSError as error:
+            parser.error("--report %s: %s" % (args.report, error.strerror))
     live = sys.stdout.isatty() and not args.plain
     plant_args = ["--demo", "--speed", str(args.speed)]
     if args.fault_rate > 0:
