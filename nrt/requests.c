@@ -284,14 +284,21 @@ void requests_handle(void *context, struct server_ref ref, const char *line, siz
 }
 
 /* Why rt refused, with what it tells beside the status. */
-static void refusal_text(const struct command_result *result, char *out, size_t size) {
+static void refusal_text(const struct config *config, const struct command_result *result,
+                         char *out, size_t size) {
     const char *status = command_status_name(result->status);
     if (result->status == COMMAND_STATUS_STATE && result->detail < GUN_STATE_COUNT &&
         result->detail != GUN_STATE_NONE) {
         snprintf(out, size, "%s (%s)", status, gun_state_name(result->detail));
     } else if (result->status == COMMAND_STATUS_LATCHED && result->detail != FAULT_NONE) {
-        const struct fault_info *info = fault_info(result->detail);
-        snprintf(out, size, "%s (%s: %s)", status, info->name, info->text);
+        const struct fault_info *info = fault_info(COMMAND_DETAIL_FAULT(result->detail));
+        const int slot = COMMAND_DETAIL_SLOT(result->detail);
+        if (slot >= 0 && (uint32_t)slot < config->slots) {
+            snprintf(out, size, "%s (slot %" PRId32 ": %s: %s)", status, config->slot[slot].id,
+                     info->name, info->text);
+        } else {
+            snprintf(out, size, "%s (%s: %s)", status, info->name, info->text);
+        }
     } else {
         snprintf(out, size, "%s", status);
     }
@@ -309,7 +316,7 @@ void requests_result(struct nrt *n, const struct pending *who,
         return;
     }
     char text[160];
-    refusal_text(result, text, sizeof text);
+    refusal_text(&n->config, result, text, sizeof text);
     int32_t connector = event_connector_id(&n->config, who->slot);
     if (connector > 0) {
         answer_error(n, who->client, "gun %" PRId32 ": refused: %s", connector, text);

@@ -136,30 +136,27 @@ static struct answer reserve(struct control *c, const struct command *k, int64_t
     return ok();
 }
 
-/* What of a slot's latched faults may go: those asked for whose cause is no longer there. The interlocks have the last
- * word in the next step. A PLC that holds a fault of its own waits for the same word. */
-static void clear_slot(struct control *c, uint32_t slot, uint64_t asked, uint64_t *found,
-                       uint64_t *kept) {
-    const struct interlock_slot *own = &c->interlock.slot[slot];
-    const uint64_t by_book = UINT64_C(1) << FAULT_CONTACTOR_WELDED |
-                             UINT64_C(1) << FAULT_CONTACTOR_STUCK_OPEN |
-                             UINT64_C(1) << FAULT_CONTACTOR_BOOT_CLOSED |
-                             UINT64_C(1) << FAULT_IMD_REPEATED | UINT64_C(1) << FAULT_PLC_ACK;
-    const uint64_t latched = own->latched & asked;
-    const uint64_t clear = latched & (~own->faults | by_book);
+/* What of a slot's latched faults may go, by the interlocks' own word. A PLC that holds a fault of its own waits for the
+ * same person's word. Returns what stays. */
+static uint64_t clear_slot(struct control *c, uint32_t slot, uint64_t asked, uint64_t *found,
+                           int64_t now_us) {
+    const uint64_t latched = c->interlock.slot[slot].latched & asked;
+    const uint64_t stay = interlock_may_not_clear(&c->interlock, c->config, &c->image,
+                                                  &c->interlock_in, slot, asked, now_us);
+    const uint64_t clear = latched & ~stay;
     const bool plc = c->image.slot[slot].plc_fault_reason != 0 &&
                      (asked & (UINT64_C(1) << FAULT_PLC_INTERNAL)) != 0;
     *found |= latched | (plc ? UINT64_C(1) << FAULT_PLC_INTERNAL : 0);
-    *kept |= latched & ~clear;
     if ((clear & UINT64_C(1) << FAULT_PLC_ACK) != 0) {
         /* The driver's verdict goes with it: outside a session nothing else would ever take it back. */
         plc_ack_clear(&c->slot[slot].plc, &c->image.slot[slot]);
     }
     c->interlock_in.clear_faults[slot] |= clear;
     c->slot[slot].clear_plc = c->slot[slot].clear_plc || plc || clear != 0;
+    return stay;
 }
 
-static struct answer clear_fault(struct control *c, const struct command *k) {
+static struct answer clear_fault(struct control *c, const struct command *k, int64_t now_us) {
     const uint64_t estop = UINT64_C(1) << FAULT_ESTOP;
     if (k->slot != EVENT_SLOT_NONE && k->slot >= c->config->slots) {
         return refuse(COMMAND_STATUS_BAD_SLOT, 0);
@@ -171,33 +168,38 @@ static struct answer clear_fault(struct control *c, const struct command *k) {
         return refuse(COMMAND_STATUS_LATCHED, FAULT_ESTOP); /* S3: by COMMAND_RESET_ESTOP alone */
     }
     const uint64_t asked = k->a == 0 ? ~estop : UINT64_C(1) << k->a;
-    uint64_t found = 0, kept = 0;
+    uint64_t found = 0;
+    unsigned kept = 0; /* detail of the first that stays */
     for (uint32_t i = 0; i < c->config->slots; i++) {
         if (k->slot == EVENT_SLOT_NONE || k->slot == i) {
-            clear_slot(c, i, asked, &found, &kept);
+            const uint64_t stay = clear_slot(c, i, asked, &found, now_us);
+            if (stay != 0 && kept == 0) {
+                kept = COMMAND_DETAIL_AT((unsigned)__builtin_ctzll(stay), i);
+            }
         }
     }
     if (kept != 0) {
-        return refuse(COMMAND_STATUS_LATCHED, (unsigned)__builtin_ctzll(kept));
+        return refuse(COMMAND_STATUS_LATCHED, kept);
     }
     return found == 0 ? refuse(COMMAND_STATUS_NOT_FOUND, 0) : ok();
 }
 
 static struct answer reset_estop(struct control *c, int64_t now_us) {
+    struct interlock_refusal why;
+    uint64_t zones = 0;
     if (!c->interlock.estop_latched) {
         return refuse(COMMAND_STATUS_NOT_FOUND, 0);
     }
-    for (uint32_t i = 0; i < c->config->slots; i++) {
-        const struct image_slot *image = &c->image.slot[i];
-        if (sample_fresh(&image->estop_input, now_us, CONTROL_PLC_LOST_US / 1000) &&
-            image->estop_input.value != 0) {
-            return refuse(COMMAND_STATUS_LATCHED, FAULT_ESTOP); /* still pressed */
+    const bool all = interlock_may_reset(&c->interlock, c->config, &c->image, now_us, &zones, &why);
+    if (zones != 0) {
+        c->interlock_in.reset_estop = true;
+        /* A PLC holds the stop too (ESTOP_LATCHED) until it hears CLEAR_FAULTS: the same person's word. */
+        for (uint32_t i = 0; i < c->config->slots; i++) {
+            c->slot[i].clear_plc = c->slot[i].clear_plc || c->image.slot[i].plc_fault_reason != 0;
         }
     }
-    c->interlock_in.reset_estop = true;
-    /* A PLC holds the stop too (ESTOP_LATCHED) until it hears CLEAR_FAULTS: the same person's word. */
-    for (uint32_t i = 0; i < c->config->slots; i++) {
-        c->slot[i].clear_plc = c->slot[i].clear_plc || c->image.slot[i].plc_fault_reason != 0;
+    if (!all) {
+        return refuse(COMMAND_STATUS_LATCHED, COMMAND_DETAIL_AT(why.fault, why.slot));
     }
     return ok();
 }
@@ -255,7 +257,7 @@ static struct answer execute(struct control *c, const struct command *k, int64_t
         return limit(&c->slot[k->slot].profile, k, LIMIT_REASON_PROFILE, now_us);
     case COMMAND_AVAILABILITY: return availability(c, k);
     case COMMAND_RESERVE: return reserve(c, k, now_us);
-    case COMMAND_CLEAR_FAULT: return clear_fault(c, k);
+    case COMMAND_CLEAR_FAULT: return clear_fault(c, k, now_us);
     case COMMAND_RESET_ESTOP: return reset_estop(c, now_us);
     case COMMAND_ACK_SESSION:
         return control_session_acknowledge(c, k->slot, (uint64_t)k->value)

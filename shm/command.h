@@ -54,10 +54,17 @@ struct command_result {
     uint16_t type;
     uint16_t status; /* enum command_status */
     uint16_t slot;
-    uint16_t detail; /* e.g. the gun_state that forbade it, or the fault code still present */
+    uint16_t
+        detail; /* the gun_state that forbade it; LATCHED: the fault in the way, see COMMAND_DETAIL_* */
     uint8_t pad[40];
 };
 static_assert(sizeof(struct command_result) == 64, "one cache line per result");
+
+/* LATCHED: fault code in the low byte, slot + 1 of its place in the high one (0: the command's own slot, or none). */
+#define COMMAND_DETAIL_AT(fault, slot) ((unsigned)(fault) | ((unsigned)(slot) + 1) << 8)
+#define COMMAND_DETAIL_FAULT(detail)   ((unsigned)(detail)&0xffu)
+#define COMMAND_DETAIL_SLOT(detail)    ((int)((unsigned)(detail) >> 8) - 1)
+static_assert(RM_SLOTS_MAX < 255, "a slot fits into a byte of the detail");
 
 const char *command_type_name(unsigned value);
 const char *command_status_name(unsigned value);

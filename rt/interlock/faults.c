@@ -30,9 +30,13 @@ static const uint64_t normals = 0 FAULT_TABLE(FAULT);
 #undef FAULT
 /* clang-format on */
 
-static uint64_t zone_bit(const struct step *st, uint32_t slot) {
-    const uint8_t zone = st->config->slot[slot].zone;
+static uint64_t zone_bit_of(const struct config *config, uint32_t slot) {
+    const uint8_t zone = config->slot[slot].zone;
     return zone < 64 ? UINT64_C(1) << zone : 1; /* beyond the bits: the whole site */
+}
+
+static uint64_t zone_bit(const struct step *st, uint32_t slot) {
+    return zone_bit_of(st->config, slot);
 }
 
 static bool estop_pressed(const struct step *st, uint32_t slot) {
@@ -43,33 +47,91 @@ static bool estop_pressed(const struct step *st, uint32_t slot) {
            image->plc_fault_reason == PLC_REASON_ESTOP_INPUT;
 }
 
+/* What is out of service already, and stays so after the reset, is no reason to keep the site stopped: a contactor
+ * whose weld is latched (G6: nothing of it closes or runs), and the output relay of a module that is silent. */
+static bool locked_out(const struct interlock_slot *own, const struct config_slot *slot,
+                       unsigned kind) {
+    if (own->contactor[kind].command) {
+        return false;
+    }
+    if (kind < CONTACTOR_MN0) {
+        return own->contactor[kind].welded &&
+               (own->latched & FAULT_BIT(FAULT_CONTACTOR_WELDED)) != 0;
+    }
+    const unsigned module = kind - CONTACTOR_MN0;
+    const bool lost = own->module[module].fault == FAULT_MODULE_LOST;
+    return (lost && !slot->module[module].mn_on_plc) ||
+           (own->contactor[kind].welded && own->module[module].fault != FAULT_NONE);
+}
+
+/* FAULT_NONE, or what keeps this slot's zone from being reset. */
+static enum fault_code reset_refused(const struct interlock_state *s, const struct config *config,
+                                     const struct image *image, uint32_t slot, int64_t now_us) {
+    const struct image_slot *from = &image->slot[slot];
+    const struct interlock_slot *own = &s->slot[slot];
+    if (!sample_fresh(&from->estop_input, now_us, STALE_SWITCHES_MS)) {
+        return FAULT_PLC_LOST; /* nobody tells whether its button is free */
+    }
+    if (from->estop_input.value != 0 || from->plc_fault_reason == PLC_REASON_ESTOP_INPUT) {
+        return FAULT_ESTOP;
+    }
+    const unsigned kinds = CONTACTOR_MN0 + config->slot[slot].module_count;
+    for (unsigned kind = 0; kind < kinds; ++kind) {
+        if (contactor_may(s, config, image, slot, kind, now_us) &&
+            !locked_out(own, &config->slot[slot], kind)) {
+            const bool lost = (own->faults & FAULT_BIT(FAULT_PLC_LOST)) != 0;
+            return own->contactor[kind].welded ? FAULT_CONTACTOR_WELDED
+                   : lost                      ? FAULT_PLC_LOST
+                                               : FAULT_CONTACTOR_FEEDBACK;
+        }
+    }
+    return FAULT_NONE;
+}
+
 /* S3: released everywhere in the zone, and every contactor there confirmed open. */
-static bool may_reset(const struct step *st, uint64_t zone) {
-    for (uint32_t slot = 0; slot < st->slots; ++slot) {
-        const struct image_slot *image = &st->image->slot[slot];
-        if (zone != 1 && zone_bit(st, slot) != zone) {
+static bool may_reset(const struct interlock_state *s, const struct config *config,
+                      const struct image *image, uint64_t zone, int64_t now_us,
+                      struct interlock_refusal *why) {
+    for (uint32_t slot = 0; slot < config->slots; ++slot) {
+        if (zone != 1 && zone_bit_of(config, slot) != zone) {
             continue;
         }
-        if (!is_clear(st, &image->estop_input, STALE_SWITCHES_MS) ||
-            image->plc_fault_reason == PLC_REASON_ESTOP_INPUT || st->view[slot].may != 0) {
+        const enum fault_code fault = reset_refused(s, config, image, slot, now_us);
+        if (fault != FAULT_NONE) {
+            *why = (struct interlock_refusal){.slot = (uint16_t)slot, .fault = fault};
             return false;
         }
     }
     return true;
 }
 
-static void reset_zones(struct step *st) {
+bool interlock_may_reset(const struct interlock_state *s, const struct config *config,
+                         const struct image *image, int64_t now_us, uint64_t *zones,
+                         struct interlock_refusal *why) {
+    *zones = 0;
+    *why = (struct interlock_refusal){.fault = FAULT_NONE};
     for (unsigned zone = 0; zone < 64; ++zone) {
         const uint64_t bit = UINT64_C(1) << zone;
-        if ((st->s->zone_estop & bit) == 0) {
+        struct interlock_refusal refusal = {.fault = FAULT_NONE};
+        if ((s->zone_estop & bit) == 0) {
             continue;
         }
-        if (may_reset(st, bit)) {
-            st->s->zone_estop &= ~bit;
-        } else {
-            interlock_note(st, RULE_S3, 0, COMPONENT_NONE);
+        if (may_reset(s, config, image, bit, now_us, &refusal)) {
+            *zones |= bit;
+        } else if (why->fault == FAULT_NONE) {
+            *why = refusal;
         }
     }
+    return *zones == s->zone_estop;
+}
+
+static void reset_zones(struct step *st) {
+    struct interlock_refusal why;
+    uint64_t zones = 0;
+    if (!interlock_may_reset(st->s, st->config, st->image, st->now_us, &zones, &why)) {
+        interlock_note(st, RULE_S3, why.slot, COMPONENT_NONE);
+    }
+    st->s->zone_estop &= ~zones;
 }
 
 /* S2, S3: a press latches its zone, zone 0 the whole site. What the PLC still reports after a reset keeps its own slot
@@ -130,10 +192,10 @@ static uint64_t plc_faults(struct step *st, uint32_t slot) {
 }
 
 /* G6, S15: a weld is cleared dead and open, or not at all. */
-static bool dead_and_open(const struct step *st, uint32_t slot) {
-    const struct slot_view *view = &st->view[slot];
-    const struct interlock_slot *own = &st->s->slot[slot];
-    const int32_t safe_mv = st->config->interlock.v_safe_mv;
+static bool is_dead_and_open(const struct interlock_slot *own, const struct config *config,
+                             const struct image_slot *image, uint32_t slot, int64_t now_us) {
+    const int32_t safe_mv = config->interlock.v_safe_mv;
+    const int32_t stale_ms = interlock_sense_stale_ms(config);
     for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
         const struct contactor_book *book = &own->contactor[kind];
         if (book->fitted && (book->command || book->agree < EVIDENCE)) {
@@ -141,8 +203,15 @@ static bool dead_and_open(const struct step *st, uint32_t slot) {
         }
     }
     const bool gun_dead =
-        slot_connector(st, slot) == NULL || (view->gun_known && view->gun_mv < safe_mv);
-    return view->bus_known && view->bus_mv < safe_mv && gun_dead;
+        config->slot[slot].gun < 0 ||
+        (sample_fresh(&image->gun_mv, now_us, stale_ms) && image->gun_mv.value < safe_mv);
+    return sample_fresh(&image->bus_mv, now_us, stale_ms) && image->bus_mv.value < safe_mv &&
+           gun_dead;
+}
+
+static bool dead_and_open(const struct step *st, uint32_t slot) {
+    return is_dead_and_open(&st->s->slot[slot], st->config, &st->image->slot[slot], slot,
+                            st->now_us);
 }
 
 /* MC or BC alone welded does not conduct while the other is surely open: its edge stays locked, its slot goes on. */
@@ -176,6 +245,33 @@ static uint64_t contactor_faults(struct step *st, uint32_t slot) {
            (st->s->slot[slot].faults & FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED)); /* boot.c */
 }
 
+/* Faults whose cause is the interlocks' own book, forgotten with the clearing. */
+static const uint64_t by_book = FAULT_BIT(FAULT_CONTACTOR_STUCK_OPEN) |
+                                FAULT_BIT(FAULT_IMD_REPEATED) | FAULT_BIT(FAULT_PLC_ACK);
+static const uint64_t by_weld =
+    FAULT_BIT(FAULT_CONTACTOR_WELDED) | FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED);
+
+uint64_t interlock_may_not_clear(const struct interlock_state *s, const struct config *config,
+                                 const struct image *image, const struct interlock_in *in,
+                                 uint32_t slot, uint64_t wanted, int64_t now_us) {
+    const struct interlock_slot *own = &s->slot[slot];
+    const uint64_t latched = own->latched & wanted;
+    const uint32_t behind = slot > 0 ? slot - 1 : config->slots - 1;
+    const struct contactor_book *book = s->slot[behind].contactor;
+    uint64_t kept = latched & own->faults & ~(by_book | by_weld);
+    if (!is_dead_and_open(own, config, &image->slot[slot], slot, now_us)) {
+        kept |= latched & by_weld;
+    }
+    /* T7: the fused neighbour's book is cleared first; slots are cleared in ascending order. */
+    const bool cleared = behind < slot && (in->clear_faults[behind] & by_weld) != 0;
+    const bool fused =
+        book[CONTACTOR_MC].welded && (!book[CONTACTOR_BC].fitted || book[CONTACTOR_BC].welded);
+    if (behind != slot && fused && !cleared) {
+        kept |= latched & FAULT_BIT(FAULT_CONTACTOR_WELDED);
+    }
+    return kept;
+}
+
 static void forget(struct contactor_book *book, bool weld, bool stuck) {
     book->welded = book->welded && !weld;
     book->stuck = book->stuck && !stuck;
@@ -185,11 +281,9 @@ static void forget(struct contactor_book *book, bool weld, bool stuck) {
  * causes are looked at, and comes back with the next contradiction. */
 static void clear(struct step *st, uint32_t slot, uint64_t wanted) {
     struct interlock_slot *own = &st->s->slot[slot];
-    const uint64_t welds =
-        FAULT_BIT(FAULT_CONTACTOR_WELDED) | FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED);
-    if ((wanted & welds) != 0 && !dead_and_open(st, slot)) {
+    if ((wanted & by_weld) != 0 && !dead_and_open(st, slot)) {
         interlock_note(st, RULE_G6, slot, COMPONENT_NONE);
-        wanted &= ~welds;
+        wanted &= ~by_weld;
     }
     const bool weld = (wanted & FAULT_BIT(FAULT_CONTACTOR_WELDED)) != 0;
     const bool stuck = (wanted & FAULT_BIT(FAULT_CONTACTOR_STUCK_OPEN)) != 0;

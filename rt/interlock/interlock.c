@@ -91,13 +91,16 @@ int32_t interlock_periods_ms(const struct config *config, int32_t period_ms) {
 }
 
 /* Without SlotSense (relay PLCs) voltages come from modules and meter, at their periods. */
+int32_t interlock_sense_stale_ms(const struct config *config) {
+    const bool sense = config->plc.contactor_frame == CONTACTOR_FRAME_GCMC;
+    return interlock_periods_ms(config, sense ? PERIOD_SENSE_MS : config->modules.poll_ms);
+}
+
 static void set_times(struct step *st) {
     const struct config *config = st->config;
-    const bool sense = config->plc.contactor_frame == CONTACTOR_FRAME_GCMC;
     st->module_stale_ms = interlock_periods_ms(config, config->modules.poll_ms);
     st->slow_stale_ms = interlock_periods_ms(config, config->modules.slow_ms);
-    st->sense_stale_ms =
-        sense ? interlock_periods_ms(config, PERIOD_SENSE_MS) : st->module_stale_ms;
+    st->sense_stale_ms = interlock_sense_stale_ms(config);
     st->contactor_stale_us = (int64_t)interlock_periods_ms(config, PERIOD_SENSE_MS) * 1000;
     st->relay_stale_us = (int64_t)interlock_periods_ms(config, config->modules.status_ms) * 1000;
     st->plan_late = st->in->plan_age_us > (int64_t)config->interlock.t_plan_ms * 1000;

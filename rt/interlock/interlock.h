@@ -184,6 +184,24 @@ void interlock_step(struct interlock_state *s, const struct config *config,
                     const struct image *image, const struct interlock_in *in,
                     const struct request *request, struct output *out);
 
+/* Why a person's wish is refused: where, and the fault that stands for it. */
+struct interlock_refusal {
+    uint16_t slot;
+    enum fault_code fault;
+};
+
+/* S3: may the e-stop be reset now? Slots by bit of their latched zones: *zones are those that may, which a request in
+ * interlock_in.reset_estop would reset. true when that is all of them; else *why is the first thing in the way. */
+bool interlock_may_reset(const struct interlock_state *s, const struct config *config,
+                         const struct image *image, int64_t now_us, uint64_t *zones,
+                         struct interlock_refusal *why);
+
+/* Of the latched faults wanted in interlock_in.clear_faults of a slot: those whose cause is still there, or whose rule
+ * (G6, S15, T7) forbids it now. in: what is asked of the slots in this step already. */
+uint64_t interlock_may_not_clear(const struct interlock_state *s, const struct config *config,
+                                 const struct image *image, const struct interlock_in *in,
+                                 uint32_t slot, uint64_t wanted, int64_t now_us);
+
 /* What a module may deliver now (rule M6): nameplate, its own word, temperature. */
 int32_t interlock_capability_w(const struct config *config, const struct image *image,
                                uint32_t slot, uint32_t module, int64_t now_us);

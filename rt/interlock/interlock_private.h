@@ -105,6 +105,7 @@ struct step {
 
 /* --- interlock.c */
 int32_t interlock_periods_ms(const struct config *config, int32_t period_ms); /* 2.5 of them */
+int32_t interlock_sense_stale_ms(const struct config *config); /* bus and gun voltage */
 void interlock_note(struct step *st, enum rule_id rule, uint32_t slot, unsigned component);
 /* --- contactor.c */
 void contactor_init(struct contactor_book *book, bool fitted, int64_t now_us);

@@ -519,6 +519,31 @@ static void test_estop_all_off_frames_lead_and_only_a_reset_frees(void **state) 
     assert_int_equal(virtual_hub_hazards(hub), 0);
 }
 
+static void test_estop_reset_with_a_silent_plc_is_refused_and_names_its_slot(void **state) {
+    (void)state;
+    const struct plant_fault fault = {.gun = 2};
+    const struct command asked = command_of(COMMAND_RESET_ESTOP, EVENT_SLOT_NONE, 0, "");
+    struct command_result answer;
+    plant_estop(hub->plant, true);
+    virtual_hub_run(hub, 1);
+    plant_estop(hub->plant, false);
+    assert_int_equal(plant_inject(hub->plant, "plc-silent", &fault), PLANT_OK);
+    virtual_hub_run(hub, 2);
+    control_command(hub->control, &asked, &answer, hub->now_us);
+    assert_int_equal(answer.status, COMMAND_STATUS_LATCHED);
+    assert_int_equal(COMMAND_DETAIL_FAULT(answer.detail), FAULT_PLC_LOST);
+    assert_int_equal(COMMAND_DETAIL_SLOT(answer.detail), virtual_hub_slot(hub, 2));
+    virtual_hub_run(hub, 1);
+    (void)shown(0);
+    assert_int_equal(hub->status.estop, 1);
+    assert_int_equal(plant_clear(hub->plant, 2), PLANT_OK);
+    virtual_hub_run(hub, 3);
+    assert_int_equal(give(COMMAND_RESET_ESTOP, EVENT_SLOT_NONE, 0, ""), COMMAND_STATUS_OK);
+    virtual_hub_run(hub, 1);
+    (void)shown(0);
+    assert_int_equal(hub->status.estop, 0);
+}
+
 /* A PLC that hears nothing for a second while nobody charges: no session end will ever clear the driver's verdict. */
 static void test_unacknowledged_commands_of_an_idle_gun_are_clearable(void **state) {
     (void)state;
@@ -552,7 +577,12 @@ static void test_latched_weld_stays_until_cleared_after_repair(void **state) {
     assert_true(virtual_hub_reach(hub, 1, GUN_STATE_FAULTED, 30));
     assert_int_equal(shown(0)->fault, FAULT_CONTACTOR_WELDED);
     virtual_hub_run(hub, 5);
-    (void)give(COMMAND_CLEAR_FAULT, 0, FAULT_CONTACTOR_WELDED, "");
+    struct command_result answer;
+    const struct command asked = command_of(COMMAND_CLEAR_FAULT, EVENT_SLOT_NONE, 0, "");
+    control_command(hub->control, &asked, &answer, hub->now_us);
+    assert_int_equal(answer.status, COMMAND_STATUS_LATCHED);
+    assert_int_equal(COMMAND_DETAIL_FAULT(answer.detail), FAULT_CONTACTOR_WELDED);
+    assert_int_equal(COMMAND_DETAIL_SLOT(answer.detail), 0);
     virtual_hub_run(hub, 1);
     assert_int_equal(virtual_hub_state(hub, 1), GUN_STATE_FAULTED); /* still welded */
     assert_int_equal(plant_clear(hub->plant, 1), PLANT_OK);
@@ -804,6 +834,7 @@ int main(void) {
         TEST(test_reservation_lapses_and_can_be_cancelled),
         TEST(test_inoperative_waits_for_the_session_to_end),
         TEST(test_estop_all_off_frames_lead_and_only_a_reset_frees),
+        TEST(test_estop_reset_with_a_silent_plc_is_refused_and_names_its_slot),
         TEST(test_unacknowledged_commands_of_an_idle_gun_are_clearable),
         TEST(test_latched_weld_stays_until_cleared_after_repair),
         TEST(test_planner_silent_ramps_down_then_stops),

@@ -583,6 +583,11 @@ static void test_weld_verdict_in_the_step_that_leaves_the_check_counts(void **st
     hub_free(hub);
 }
 
+static uint64_t may_not_clear(const struct hub *hub) {
+    return interlock_may_not_clear(&hub->state, &hub->config, &hub->image, &hub->in, 1,
+                                   ~UINT64_C(0), hub->now_us);
+}
+
 static void test_weld_clears_only_dead_and_by_a_person(void **state) {
     (void)state;
     struct hub *hub = weld_check();
@@ -591,6 +596,7 @@ static void test_weld_clears_only_dead_and_by_a_person(void **state) {
     hub->request = (struct request){0};
     hub_run(hub, 200);
     assert_true(hub->state.slot[1].faults & BIT(CONTACTOR_WELDED));
+    assert_int_equal(may_not_clear(hub), BIT(CONTACTOR_WELDED));
     hub->in.clear_faults[1] = BIT(CONTACTOR_WELDED);
     hub_tick(hub, 5000);
     assert_true(hub->state.slot[1].latched & BIT(CONTACTOR_WELDED)); /* 360 V */
@@ -605,6 +611,7 @@ static void test_weld_clears_only_dead_and_by_a_person(void **state) {
     hub_run(hub, 1000);
     assert_false(hub->state.slot[1].faults & BIT(CONTACTOR_WELDED));
     assert_true(hub->state.slot[1].latched & BIT(CONTACTOR_WELDED)); /* never by itself */
+    assert_int_equal(may_not_clear(hub), 0);
     hub->in.clear_faults[1] = BIT(CONTACTOR_WELDED);
     hub_tick(hub, 5000);
     hub->in.clear_faults[1] = 0;

@@ -165,6 +165,79 @@ static void test_estop_reset_refused_while_a_contactor_is_not_open(void **state)
     hub_free(hub);
 }
 
+static bool may_reset(const struct hub *hub, struct interlock_refusal *why) {
+    uint64_t zones = 0;
+    return interlock_may_reset(&hub->state, &hub->config, &hub->image, hub->now_us, &zones, why);
+}
+
+static void test_estop_reset_not_kept_by_a_dead_module_with_its_own_relay(void **state) {
+    (void)state;
+    struct interlock_refusal why;
+    struct hub *hub = hub_new(3, 2, true);
+    hub->config.slot[1].module[1].mn_on_plc = false;
+    hub_run(hub, 1000);
+    hub_set(hub, &hub->image.slot[0].estop_input, 1);
+    hub_tick(hub, 5000);
+    hub_set(hub, &hub->image.slot[0].estop_input, 0);
+    hub->module_silent[1][1] = true;
+    hub_run(hub, 1500); /* its relay's feedback is old, its verdict is to come */
+    assert_false(may_reset(hub, &why));
+    assert_int_equal(why.slot, 1);
+    assert_int_equal(why.fault, FAULT_CONTACTOR_FEEDBACK);
+    hub_run(hub, 1000);
+    assert_int_equal(hub->state.slot[1].module[1].fault, FAULT_MODULE_LOST);
+    assert_true(may_reset(hub, &why));
+    reset(hub);
+    assert_false(hub->state.estop_latched);
+    hub_free(hub);
+}
+
+static void test_estop_reset_not_kept_by_a_latched_weld(void **state) {
+    (void)state;
+    struct interlock_refusal why;
+    struct hub *hub = hub_ready(3, 2);
+    hub_charging(hub, 1, 400000, 10000);
+    hub->contactor[1][CONTACTOR_GC] = STAYS_CLOSED;
+    hub_set(hub, &hub->image.slot[0].estop_input, 1);
+    hub_tick(hub, 5000);
+    hub_set(hub, &hub->image.slot[0].estop_input, 0);
+    hub_tick(hub, 5000);
+    assert_false(may_reset(hub, &why)); /* closed, and no verdict yet */
+    assert_int_equal(why.slot, 1);
+    assert_int_equal(why.fault, FAULT_CONTACTOR_FEEDBACK);
+    hub->request = (struct request){0};
+    hub_run(hub, 500);
+    assert_true(hub->state.slot[1].latched & BIT(CONTACTOR_WELDED));
+    assert_true(may_reset(hub, &why));
+    reset(hub);
+    assert_false(hub->state.estop_latched);
+    hub_run(hub, 100);
+    assert_false(hub->out.slot[1].permit); /* the weld stays */
+    assert_true(hub->out.slot[1].force_all_off);
+    assert_true(hub->out.slot[0].permit);
+    hub_free(hub);
+}
+
+static void test_estop_reset_refusal_names_what_is_in_the_way(void **state) {
+    (void)state;
+    struct interlock_refusal why;
+    struct hub *hub = pressed_and_released();
+    assert_true(may_reset(hub, &why));
+    hub_set(hub, &hub->image.slot[2].estop_input, 1);
+    assert_false(may_reset(hub, &why));
+    assert_int_equal(why.slot, 2);
+    assert_int_equal(why.fault, FAULT_ESTOP);
+    hub_set(hub, &hub->image.slot[2].estop_input, 0);
+    hub->silent[1] = true;
+    hub_run(hub, 600);
+    assert_false(may_reset(hub, &why));
+    assert_int_equal(why.slot, 1);
+    assert_int_equal(why.fault, FAULT_PLC_LOST);
+    reset(hub);
+    assert_true(hub->state.estop_latched);
+    hub_free(hub);
+}
+
 static void test_estop_zone_reset_looks_at_its_own_zone(void **state) {
     (void)state;
     struct hub *hub = hub_ready(3, 2);
@@ -944,6 +1017,9 @@ int main(void) {
         cmocka_unit_test(test_estop_reset_refused_while_pressed),
         cmocka_unit_test(test_estop_reset_refused_when_the_button_is_unknown),
         cmocka_unit_test(test_estop_reset_refused_while_a_contactor_is_not_open),
+        cmocka_unit_test(test_estop_reset_not_kept_by_a_dead_module_with_its_own_relay),
+        cmocka_unit_test(test_estop_reset_not_kept_by_a_latched_weld),
+        cmocka_unit_test(test_estop_reset_refusal_names_what_is_in_the_way),
         cmocka_unit_test(test_estop_zone_reset_looks_at_its_own_zone),
         cmocka_unit_test(test_estop_held_by_the_plc_after_reset_keeps_its_slot_off),
         cmocka_unit_test(test_estop_with_t_estop_waits_for_the_current),

@@ -144,6 +144,11 @@ static void test_boundary_closing_on_its_own_opens_both_guns_at_once(void **stat
     hub_free(hub);
 }
 
+static uint64_t may_not_clear(const struct hub *hub, uint32_t slot) {
+    return interlock_may_not_clear(&hub->state, &hub->config, &hub->image, &hub->in, slot,
+                                   ~UINT64_C(0), hub->now_us);
+}
+
 static void test_fused_slots_stay_locked_out_until_cleared_in_order(void **state) {
     (void)state;
     struct hub *hub = hub_ready(4, 2);
@@ -156,6 +161,11 @@ static void test_fused_slots_stay_locked_out_until_cleared_in_order(void **state
     hub->contactor[1][CONTACTOR_MC] = FOLLOW;
     hub_run(hub, 200);
     assert_false(hub->out.slot[2].gc);
+    assert_int_equal(may_not_clear(hub, 1), 0);
+    assert_int_equal(may_not_clear(hub, 2), BIT(CONTACTOR_WELDED));
+    hub->in.clear_faults[1] = BIT(CONTACTOR_WELDED);
+    assert_int_equal(may_not_clear(hub, 2), 0); /* together, in ascending order */
+    hub->in.clear_faults[1] = 0;
     hub->in.clear_faults[2] = BIT(CONTACTOR_WELDED);
     hub_tick(hub, 5000);
     assert_true(hub->state.slot[2].latched & BIT(CONTACTOR_WELDED)); /* the book is slot 1's */
