@@ -221,6 +221,14 @@ static void step_gun(struct control *c, uint32_t i, int64_t plan_age_us, struct 
     control_session_follow(c, i, &effects, events, now_us);
 }
 
+/* The contract latches it for a session; where none runs nobody would take it back. */
+static void follow_acknowledgement(struct control *c, uint32_t i) {
+    struct control_slot *s = &c->slot[i];
+    if (c->image.slot[i].plc_ack_fault && !s->gun.session && plc_off_acknowledged(&s->plc)) {
+        plc_ack_clear(&s->plc, &c->image.slot[i]);
+    }
+}
+
 static void fill_plc_command(struct control *c, uint32_t i) {
     struct control_slot *s = &c->slot[i];
     const struct output_slot *out = &c->output.slot[i];
@@ -302,6 +310,7 @@ void control_step(struct control *c, int64_t now_us, struct frame_batch *tx,
         if (control_has_gun(c, i)) {
             step_gun(c, i, plan_age_us, events, now_us);
         }
+        follow_acknowledgement(c, i);
     }
     c->interlock_in.now_us = now_us;
     c->interlock_in.site_limit_w = c->site_limit_w;

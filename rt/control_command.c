@@ -147,10 +147,6 @@ static uint64_t clear_slot(struct control *c, uint32_t slot, uint64_t asked, uin
     const bool plc = c->image.slot[slot].plc_fault_reason != 0 &&
                      (asked & (UINT64_C(1) << FAULT_PLC_INTERNAL)) != 0;
     *found |= latched | (plc ? UINT64_C(1) << FAULT_PLC_INTERNAL : 0);
-    if ((clear & UINT64_C(1) << FAULT_PLC_ACK) != 0) {
-        /* The driver's verdict goes with it: outside a session nothing else would ever take it back. */
-        plc_ack_clear(&c->slot[slot].plc, &c->image.slot[slot]);
-    }
     c->interlock_in.clear_faults[slot] |= clear;
     c->slot[slot].clear_plc = c->slot[slot].clear_plc || plc || clear != 0;
     return stay;

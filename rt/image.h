@@ -65,7 +65,7 @@ struct image_slot {
     int64_t plc_last_rx_us; /* any valid frame; 0 never */
     bool plc_comm_fault;    /* CRC: 3 bad in 1 s until 10 good in a row */
     bool
-        plc_ack_fault; /* three commands unacknowledged: latched for the session, see plc_ack_clear() */
+        plc_ack_fault; /* three commands unacknowledged: the session's latch, see plc_ack_clear() */
     bool plc_crc_mode_fault; /* start-up self-check */
     bool plc_status_stale; /* the mode's contactor status is older than 300 ms, or was never seen */
     bool plc_boot_checked; /* self-check decided in our favour */

@@ -142,7 +142,7 @@ enum auth_source {
     FAULT(EARTH_FAULT,           "S1",  EMERGENCY, true,  "Earth fault reported by the PLC.") \
     FAULT(PLC_LOST,              "S4",  EMERGENCY, false, "PLC node silent: its slot is out of service until it is heard again.") \
     FAULT(PLC_COMM,              "S14", ERROR,     false, "PLC communication faulty: CRC or sequence errors.") \
-    FAULT(PLC_ACK,               "S14", EMERGENCY, true,  "PLC did not acknowledge three contactor commands in a row.") \
+    FAULT(PLC_ACK,               "S14", EMERGENCY, false, "PLC did not acknowledge three contactor commands in a row.") \
     FAULT(PLC_CRC_MODE,          "S14", EMERGENCY, false, "PLC and hub disagree on CRC8 (plc.useCRC8): restart after mending.") \
     FAULT(PLC_INTERNAL,          "S1",  EMERGENCY, false, "PLC reports an internal error or a forced off.") \
     FAULT(BUS_OFF,               "S4",  EMERGENCY, false, "CAN bus-off: interface restarts by itself.") \

@@ -37,7 +37,9 @@ void plc_tx_contactors(struct plc *p, const struct config *config, const struct 
                        struct image_slot *image, struct frame_batch *tx, int64_t now_us);
 void plc_tx_rest(struct plc *p, const struct config *config, const struct plc_command *cmd,
                  struct image_slot *image, struct frame_batch *tx, int64_t now_us);
-/* A session has ended: the latched acknowledgement fault is released. */
+/* The acknowledgement fault is released: its session has ended, or outside of one the PLC has obeyed all-off. */
 void plc_ack_clear(struct plc *p, struct image_slot *image);
+/* true while the last command is FORCE_ALL_OFF and the PLC has acknowledged it. */
+bool plc_off_acknowledged(const struct plc *p);
 
 #endif

@@ -241,3 +241,8 @@ void plc_ack_clear(struct plc *p, struct image_slot *image) {
     p->contactor.failed_attempts = 0;
     p->contactor.sent = false; /* supervision begins anew with the next frame */
 }
+
+bool plc_off_acknowledged(const struct plc *p) {
+    const struct plc_contactor_tx *c = &p->contactor;
+    return c->sent && c->acknowledged && (c->content & CONTENT_FORCE_ALL_OFF) != 0;
+}

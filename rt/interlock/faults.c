@@ -321,9 +321,10 @@ bool faults_only_estop(const struct step *st, uint32_t slot) {
     return (by_button ? demanding & ~chain : demanding) == FAULT_BIT(FAULT_ESTOP);
 }
 
-/* A person must come: the PLC is told FORCE_ALL_OFF, not only zeros. */
+/* A person must come, or the PLC does not answer (contract section 2): it is told FORCE_ALL_OFF, not only zeros. */
 bool faults_force_off(const struct interlock_slot *own) {
-    return ((own->faults | own->latched) & emergencies & latching) != 0;
+    const uint64_t forcing = (emergencies & latching) | FAULT_BIT(FAULT_PLC_ACK);
+    return ((own->faults | own->latched) & forcing) != 0;
 }
 
 uint64_t faults_latching(void) {

@@ -315,9 +315,11 @@ static void test_contactor_ack_fault_stays_when_acknowledged_later(void **state)
     stop_acknowledging(b);
     run_deaf(b, SECOND);
     assert_true(b->image.plc_ack_fault);
+    assert_false(plc_off_acknowledged(&b->plc));
     b->alive = true;
     bench_run(b, SECOND);
     assert_true(b->image.plc_ack_fault);
+    assert_true(plc_off_acknowledged(&b->plc));
     plc_ack_clear(&b->plc, &b->image);
     bench_run(b, SECOND);
     assert_false(b->image.plc_ack_fault);

@@ -544,28 +544,50 @@ static void test_estop_reset_with_a_silent_plc_is_refused_and_names_its_slot(voi
     assert_int_equal(hub->status.estop, 0);
 }
 
-/* A PLC that hears nothing for a second while nobody charges: no session end will ever clear the driver's verdict. */
-static void test_unacknowledged_commands_of_an_idle_gun_are_clearable(void **state) {
-    (void)state;
+/* It speaks, but it does not hear: LAST_CMD_SEQ_APPLIED is never ours. */
+static void deaf_plc(int gun, bool energised) {
+    const struct config_slot *slot = &config.slot[virtual_hub_slot(hub, gun)];
     struct can_frame status = {.can_id = 0x150 | CAN_EFF_FLAG, .len = 8};
-    status.data[5] = 0xEE; /* LAST_CMD_SEQ_APPLIED: never ours */
+    const struct plant_fault fault = {.gun = gun};
+    status.can_id |= slot->plc_id;
+    status.data[1] = energised ? 0x0d : 0; /* GC, MN0, MN1 */
+    status.data[5] = 0xEE;
     status.data[7] = hub_crc8(status.data, 7);
-    const uint8_t plc = config.slot[0].plc_id;
-    status.can_id |= plc;
-    const struct plant_fault fault = {.gun = 1};
     assert_int_equal(plant_inject(hub->plant, "plc-silent", &fault), PLANT_OK);
-    for (unsigned n = 0; n < 30; n++) { /* it speaks, but it does not hear */
+    for (unsigned n = 0; n < 30; n++) {
         virtual_hub_run(hub, 0.1);
-        control_rx(hub->control, config.slot[0].interface, &status, hub->now_us);
+        control_rx(hub->control, slot->interface, &status, hub->now_us);
     }
+}
+
+/* A PLC that hears nothing for three seconds while nobody charges: no session end will ever take the verdict back. */
+static void test_unacknowledged_commands_of_an_idle_gun_pass_once_all_off_is_heard(void **state) {
+    (void)state;
+    deaf_plc(1, false);
+    assert_true((shown(0)->faults >> FAULT_PLC_ACK & 1) != 0);
+    virtual_hub_run(hub, 0.1);
     assert_true((shown(0)->faults >> FAULT_PLC_ACK & 1) != 0);
     assert_int_equal(plant_clear(hub->plant, 1), PLANT_OK);
     virtual_hub_run(hub, 3); /* heard again, and acknowledging */
-    assert_int_equal(shown(0)->gun_state, GUN_STATE_FAULTED);
-    assert_int_equal(give(COMMAND_CLEAR_FAULT, 0, FAULT_PLC_ACK, ""), COMMAND_STATUS_OK);
-    virtual_hub_run(hub, 3);
     assert_int_equal(shown(0)->faults, 0);
     assert_true(virtual_hub_reach(hub, 1, GUN_STATE_AVAILABLE, 5));
+}
+
+static void test_unacknowledged_commands_end_the_session_and_need_nobody(void **state) {
+    (void)state;
+    hub->no_acknowledgement = true;
+    charge(1);
+    deaf_plc(1, true);
+    assert_true(virtual_hub_reach(hub, 1, GUN_STATE_FAULTED, 10));
+    uint64_t latched[RM_SLOTS_MAX];
+    bool estop = false;
+    control_latches(hub->control, latched, &estop);
+    assert_int_equal(latched[0] >> FAULT_PLC_ACK & 1, 0);
+    assert_int_equal(plant_clear(hub->plant, 1), PLANT_OK);
+    virtual_hub_run(hub, 5);
+    assert_int_equal(shown(0)->faults >> FAULT_PLC_ACK & 1, 0);
+    uint64_t seq = 0;
+    assert_int_equal(control_sessions(hub->control, 0, &seq)->finished_count, 1);
 }
 
 static void test_latched_weld_stays_until_cleared_after_repair(void **state) {
@@ -835,7 +857,8 @@ int main(void) {
         TEST(test_inoperative_waits_for_the_session_to_end),
         TEST(test_estop_all_off_frames_lead_and_only_a_reset_frees),
         TEST(test_estop_reset_with_a_silent_plc_is_refused_and_names_its_slot),
-        TEST(test_unacknowledged_commands_of_an_idle_gun_are_clearable),
+        TEST(test_unacknowledged_commands_of_an_idle_gun_pass_once_all_off_is_heard),
+        TEST(test_unacknowledged_commands_end_the_session_and_need_nobody),
         TEST(test_latched_weld_stays_until_cleared_after_repair),
         TEST(test_planner_silent_ramps_down_then_stops),
         TEST(test_malformed_proposals_are_rejected_and_counted),

@@ -482,13 +482,15 @@ static void test_communication_faults(void **state) {
     hub->image.slot[0].plc_reports_comm_fault = false;
     hub->image.slot[0].plc_ack_fault = true;
     hub_tick(hub, 5000);
-    assert_int_equal(hub->state.slot[0].latched, BIT(PLC_ACK));
+    assert_int_equal(hub->state.slot[0].faults, BIT(PLC_ACK));
+    assert_int_equal(hub->state.slot[0].stop, STOP_CLASS_EMERGENCY);
+    assert_int_equal(hub->state.slot[0].latched, 0); /* the session's latch is the driver's */
     assert_true(hub->out.slot[0].force_all_off);
     assert_true(hub->out.slot[0].send);
     hub->image.slot[0].plc_ack_fault = false;
-    hub->in.clear_faults[0] = BIT(PLC_ACK);
     hub_tick(hub, 5000);
-    assert_int_equal(hub->state.slot[0].latched, 0);
+    assert_int_equal(hub->state.slot[0].faults, 0);
+    assert_true(hub->out.slot[0].permit);
     hub_free(hub);
 }
 
