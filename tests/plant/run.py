@@ -267,6 +267,7 @@ def collect_report(hub):
 def main():
     parser = argparse.ArgumentParser(prog="./hub run", description="Charge cars on the virtual hub until Ctrl-C.")
     parser.add_argument("--bin", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--from", dest="folder", default=os.getcwd(), help=argparse.SUPPRESS)  # where the person stands
     parser.add_argument("--for", dest="seconds", type=float, help="stop after that many seconds")
     parser.add_argument("--speed", type=float, default=1.0, help="arrival rate, 1 = the demonstration's pace (default 1)")
     parser.add_argument("--seed", type=int, default=1, help="seed of vehicles and arrivals (default 1)")
@@ -275,7 +276,9 @@ def main():
     parser.add_argument("--fault-rate", type=float, default=0.0, help="injected faults per hour (default 0)")
     parser.add_argument("--plain", action="store_true", help="a line per event also on a terminal")
     args = parser.parse_args()
+    args.config = os.path.join(args.folder, args.config)
     if args.report:
+        args.report = os.path.join(args.folder, args.report)
         try:
             open(args.report, "a").close()  # said now, not after the run
         except OSError as error:
@@ -336,6 +339,11 @@ def main():
             with open(args.report, "w") as f:
                 json.dump(report, f, indent=2)
                 f.write("\n")
+        for name in ("rt", "nrt"):
+            if report[name + "_starts"] > 1:
+                print("hub run: ringmain-%s ended by itself and was started again %d times; its log:\n%s" % (
+                    name, report[name + "_starts"] - 1, getattr(hub, name).tail()), file=sys.stderr)
+                code = 1
         print("sessions: %(sessions_started)d started, %(sessions_completed)d completed, %(sessions_failed)d failed; "
               "%(energy_wh).0f Wh; hazards %(hazards)d; overruns %(overruns)d in %(cycles)d cycles" % report, file=sys.stderr)
         if report["hazards"]:
