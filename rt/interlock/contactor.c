@@ -34,12 +34,24 @@ static bool heard(const struct image_contactor *feedback, int64_t now_us, int64_
     return feedback->at_us != 0 && now_us - feedback->at_us <= limit_us;
 }
 
-/* Literal two-sided topology of interlocks.md 4.1. */
+static bool is_boundary(unsigned kind) {
+    return kind == CONTACTOR_MC || kind == CONTACTOR_BC;
+}
+
+/* It reads open. A boundary's contactor that confirmed it, and was not told to close since, stays open when it falls
+ * silent: none closes by itself, and a PLC that loses the hub opens what it holds. Every other one is unknown then. */
+static bool reads_open(const struct contactor_book *book, const struct image_contactor *feedback,
+                       bool boundary, int64_t now_us, int64_t limit_us) {
+    return both(feedback, FEEDBACK_OPEN) &&
+           (heard(feedback, now_us, limit_us) || (boundary && book->confirmed));
+}
+
+/* Two-sided topology of interlocks.md 4.1. */
 static bool may_conduct(const struct contactor_book *book, const struct image_contactor *feedback,
-                        int64_t now_us, int64_t limit_us, int64_t open_us) {
+                        bool boundary, int64_t now_us, int64_t limit_us, int64_t open_us) {
     return book->command || book->welded || book->untrusted ||
-           now_us - book->changed_us < open_us || !heard(feedback, now_us, limit_us) ||
-           !both(feedback, FEEDBACK_OPEN);
+           now_us - book->changed_us < open_us ||
+           !reads_open(book, feedback, boundary, now_us, limit_us);
 }
 
 static bool surely_conducts(const struct contactor_book *book,
@@ -57,13 +69,14 @@ static bool is_stray(const struct contactor_book *book, const struct image_conta
 
 struct contactor_times {
     int64_t now_us, open_us, stale_us;
+    bool boundary;
 };
 
 bool contactor_may(const struct interlock_state *s, const struct config *config,
                    const struct image *image, uint32_t slot, unsigned kind, int64_t now_us) {
     const struct contactor_book *book = &s->slot[slot].contactor[kind];
     return book->fitted &&
-           may_conduct(book, contactor_image(config, image, slot, kind), now_us,
+           may_conduct(book, contactor_image(config, image, slot, kind), is_boundary(kind), now_us,
                        stale_us(config, slot, kind), (int64_t)config->interlock.t_open_ms * 1000);
 }
 
@@ -205,8 +218,12 @@ static void look_at_contactor(struct slot_view *view, const struct contactor_boo
     if (!book->confirmed) {
         view->hold |= bit;
     }
-    if (!heard(feedback, times->now_us, times->stale_us) || !both(feedback, FEEDBACK_OPEN)) {
+    if (!reads_open(book, feedback, times->boundary, times->now_us, times->stale_us)) {
         view->may |= bit;
+    }
+    if (feedback->at_us != 0 && !both(feedback, FEEDBACK_OPEN) &&
+        !heard(feedback, times->now_us, times->stale_us)) {
+        view->mute |= bit;
     }
 }
 
@@ -226,6 +243,7 @@ void contactor_look(struct step *st, uint32_t slot) {
         if (feedback->at_us != 0 && feedback->at_us != book->seen_us) {
             judge(st, slot, kind, book, feedback);
         }
+        times.boundary = is_boundary(kind);
         times.stale_us = on_module_bus(config, kind) ? st->relay_stale_us : st->contactor_stale_us;
         look_at_contactor(view, book, feedback, KIND_BIT(kind), &times);
     }

@@ -225,12 +225,20 @@ static bool edge_suspect(const struct step *st, uint32_t slot) {
     return st->edge_stray[slot] && !edge_welded(st, slot);
 }
 
+/* The last word of the edge's PLC was not that it is open: nothing closes beside it (T1), and a gun that waits for it
+ * waits with a name. */
+static bool edge_mute(const struct step *st, uint32_t slot) {
+    return st->edge_may[slot] &&
+           (st->view[slot].mute & (KIND_BIT(CONTACTOR_MC) | KIND_BIT(CONTACTOR_BC))) != 0;
+}
+
 static uint64_t contactor_faults(struct step *st, uint32_t slot) {
     const struct contactor_book *gc = &st->s->slot[slot].contactor[CONTACTOR_GC];
     const uint32_t behind = slot > 0 ? slot - 1 : st->slots - 1;
     const bool stray = (st->view[slot].stray & KIND_BIT(CONTACTOR_GC)) != 0 || gc->untrusted;
+    const bool mute = !gun_commanded(st, slot) && (edge_mute(st, slot) || edge_mute(st, behind));
     const bool suspect =
-        (stray && !gc->welded) || edge_suspect(st, slot) || edge_suspect(st, behind);
+        (stray && !gc->welded) || edge_suspect(st, slot) || edge_suspect(st, behind) || mute;
     const bool edge = edge_welded(st, slot) || edge_welded(st, behind);
     /* Dead and open again, the cause of a weld is gone and the latch alone remains. */
     const bool welded = ((gc->welded || edge_welded(st, slot)) && !dead_and_open(st, slot)) ||

@@ -51,9 +51,10 @@
 
 /* What a step knows of one slot. Bits are by enum contactor_kind.
  * may: literal two-sided topology, for everything that closes. hold: the same without mere silence of a contactor that
- * was told to open and confirmed it: for what stops running guns. stray: conducts by evidence, against its command. */
+ * was told to open and confirmed it: for what stops running guns. stray: conducts by evidence, against its command.
+ * mute: fell silent without having read open. */
 struct slot_view {
-    uint16_t fitted, may, hold, sure, stray;
+    uint16_t fitted, may, hold, sure, stray, mute;
     bool cp_fresh, cp_ready; /* ready: C or D */
     bool live_hold;
     bool serving;         /* M3: a vehicle between cable check and ramp-down */

@@ -190,6 +190,33 @@ static void test_module_that_comes_back_joins_the_live_bus(void **state) {
     virtual_hub_destroy(h);
 }
 
+/* A boundary that was open when its PLC fell silent is open: the slots on both sides of it serve as ever. */
+static void test_neighbours_of_a_silent_plc_begin_and_end_their_sessions(void **state) {
+    (void)state;
+    static struct config config;
+    config_ring(&config, 3, 2);
+    const struct plant_options options = {.seed = 7, .handshake = PLANT_HANDSHAKE_FAST};
+    struct virtual_hub *h = virtual_hub_create(&config, &options, verbose());
+    const struct plant_fault fault = {.gun = 2, .value = (double)NAN};
+    assert_non_null(h);
+    virtual_hub_run(h, 2);
+    assert_int_equal(plant_inject(h->plant, "plc-silent", &fault), PLANT_OK);
+    virtual_hub_run(h, 2);
+    assert_int_equal(virtual_hub_state(h, 2), GUN_STATE_UNAVAILABLE);
+    for (int gun = 1; gun <= 3; gun += 2) {
+        const struct plant_vehicle_wish wish = {.soc_pct = 60, .target_soc_pct = 60.5, .stay_s = 5};
+        assert_int_equal(plant_plug(h->plant, gun, &wish), PLANT_OK);
+        assert_true(virtual_hub_reach(h, gun, GUN_STATE_CHARGING, 60));
+    }
+    for (int gun = 1; gun <= 3; gun += 2) {
+        assert_true(virtual_hub_reach(h, gun, GUN_STATE_AVAILABLE, 300));
+    }
+    assert_int_equal(h->sessions_finished, 2);
+    assert_int_equal(h->sessions_with_fault, 0);
+    assert_int_equal(virtual_hub_hazards(h), 0);
+    virtual_hub_destroy(h);
+}
+
 /* ---- unplugging --------------------------------------------------------------------------------------------- */
 
 static void test_unplug_by_force_in_every_state_leads_back_to_available(void **state) {
@@ -232,6 +259,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_twelve_vehicles_full_sessions_without_hazard),
         cmocka_unit_test(test_module_that_comes_back_joins_the_live_bus),
+        cmocka_unit_test(test_neighbours_of_a_silent_plc_begin_and_end_their_sessions),
         cmocka_unit_test(test_unplug_by_force_in_every_state_leads_back_to_available),
         cmocka_unit_test(test_every_fault_while_charging_is_contained_and_recovered_from),
         cmocka_unit_test(test_every_fault_in_the_cable_check_is_contained_and_recovered_from),

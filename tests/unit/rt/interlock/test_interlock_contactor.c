@@ -57,6 +57,28 @@ static void test_may_stale_after_250_ms(void **state) {
     hub_free(hub);
 }
 
+/* The boundary's contactors alone stay open in silence, and only when their last word was "open". */
+static void test_may_silent_boundary_is_what_it_last_read(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(3, 2, true);
+    hub_run(hub, 500);
+    hub->now_us += 10 * SECOND;
+    for (unsigned kind = CONTACTOR_MC; kind <= CONTACTOR_BC; ++kind) {
+        struct image_contactor *feedback = &hub->image.slot[0].contactor[kind];
+        assert_false(may(hub, 0, kind));
+        feedback->n = FEEDBACK_INVALID;
+        assert_true(may(hub, 0, kind));
+        feedback->n = FEEDBACK_CLOSED;
+        assert_true(may(hub, 0, kind));
+        feedback->n = FEEDBACK_OPEN;
+        hub->state.slot[0].contactor[kind].confirmed = false; /* told something since */
+        assert_true(may(hub, 0, kind));
+    }
+    assert_true(may(hub, 0, CONTACTOR_GC));
+    assert_true(may(hub, 0, CONTACTOR_MN0));
+    hub_free(hub);
+}
+
 static void test_may_never_heard_is_true(void **state) {
     (void)state;
     struct hub *hub = hub_new(3, 2, false);
@@ -823,6 +845,7 @@ int main(void) {
         cmocka_unit_test(test_relay_on_the_module_bus_is_stale_by_its_own_period),
         cmocka_unit_test(test_a_longer_t_stale_wins),
         cmocka_unit_test(test_latch_of_a_stuck_mn_outlives_a_restart),
+        cmocka_unit_test(test_may_silent_boundary_is_what_it_last_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,11 +188,10 @@ static void test_two_guns_asking_in_one_step_over_an_unknown_boundary(void **sta
     struct hub *hub = hub_ready(4, 2);
     hub_vehicle(hub, 1, 500000, HLC_STAGE_NONE);
     hub_vehicle(hub, 2, 500000, HLC_STAGE_NONE);
-    /* the boundary between them is not known to be open: only its feedback is old */
-    hub->now_us += 250001;
-    const int64_t old_us = hub->image.slot[1].contactor[CONTACTOR_MC].at_us;
+    /* the boundary between them is not known to be open: one reading says nothing */
+    hub->contactor[1][CONTACTOR_MC] = READS_INVALID;
+    hub->now_us += 5000;
     hub_refresh(hub);
-    hub->image.slot[1].contactor[CONTACTOR_MC].at_us = old_us;
     hub->request.slot[1].gc = true;
     hub->request.slot[2].gc = true;
     hub_stage(hub, 1, HLC_STAGE_PRECHARGE); /* any live stage makes the other one refuse: T4 */
@@ -203,6 +202,7 @@ static void test_two_guns_asking_in_one_step_over_an_unknown_boundary(void **sta
     assert_false(hub->out.slot[2].gc);
     assert_true(hub_noted(hub, RULE_T1, 1));
     /* known again: both may */
+    hub->contactor[1][CONTACTOR_MC] = FOLLOW;
     hub_tick(hub, 5000);
     assert_true(hub->out.slot[1].gc);
     assert_true(hub->out.slot[2].gc);
@@ -215,13 +215,10 @@ static void test_gun_beside_a_live_slot_over_an_unknown_boundary_refused(void **
     hub_charging(hub, 1, 400000, 10000);
     hub_vehicle(hub, 2, 500000, HLC_STAGE_CABLE_CHECK);
     hub->request.slot[2].gc = true;
-    hub->now_us += 250001;
-    const int64_t old_us = hub->image.slot[1].contactor[CONTACTOR_MC].at_us;
-    hub_refresh(hub);
-    hub->image.slot[1].contactor[CONTACTOR_MC].at_us = old_us;
-    hub_step(hub);
+    hub->contactor[1][CONTACTOR_MC] = READS_INVALID;
+    hub_tick(hub, 5000);
     assert_false(hub->out.slot[2].gc);
-    assert_true(hub->out.slot[1].gc); /* mere silence stops nobody (S16) */
+    assert_true(hub->out.slot[1].gc); /* one reading that says nothing stops nobody (S16) */
     assert_int_equal(hub_sum_ma(hub, 1), 20000);
     hub_free(hub);
 }
@@ -263,20 +260,14 @@ static void test_ring_of_unknown_boundaries_refuses_to_close(void **state) {
     struct hub *hub = hub_ready(2, 2);
     hub_vehicle(hub, 1, 500000, HLC_STAGE_CABLE_CHECK);
     hub->request.slot[1].gc = true;
-    int64_t old_us[2];
-    for (uint32_t slot = 0; slot < 2; ++slot) {
-        old_us[slot] = hub->image.slot[slot].contactor[CONTACTOR_MC].at_us;
-    }
-    hub->now_us += 250001;
-    hub_refresh(hub);
-    hub->image.slot[0].contactor[CONTACTOR_MC].at_us = old_us[0];
-    hub->image.slot[1].contactor[CONTACTOR_MC].at_us = old_us[1];
-    hub_step(hub);
+    hub->contactor[0][CONTACTOR_MC] = READS_INVALID;
+    hub->contactor[1][CONTACTOR_MC] = READS_INVALID;
+    hub_tick(hub, 5000);
     assert_true(hub_noted(hub, RULE_T2, 0));
     assert_false(hub->out.slot[1].gc);
     /* one of the two parallel boundaries known open: still one island, but no ring */
+    hub->contactor[1][CONTACTOR_MC] = FOLLOW;
     hub_refresh(hub);
-    hub->image.slot[0].contactor[CONTACTOR_MC].at_us = old_us[0];
     hub_step(hub);
     assert_false(hub_noted(hub, RULE_T2, 0));
     assert_true(hub->out.slot[1].gc);
@@ -327,7 +318,7 @@ static void test_silent_plc_leaves_neighbours_charging(void **state) {
     assert_int_equal(hub_sum_ma(hub, 0), 20000);
     assert_int_equal(hub_sum_ma(hub, 1), 0);
     assert_int_equal(hub_sum_ma(hub, 2), 20000);
-    /* but beyond its boundary nothing closes */
+    /* and beyond its open boundary a gun closes again */
     hub->request.slot[2].gc = false;
     hub->request.slot[2].stop = STOP_CLASS_EMERGENCY;
     hub_run(hub, 200);
@@ -336,8 +327,96 @@ static void test_silent_plc_leaves_neighbours_charging(void **state) {
     hub_stage(hub, 2, HLC_STAGE_CABLE_CHECK);
     hub_voltage(hub, 2, 0, 0);
     hub_run(hub, 200);
-    assert_false(hub->out.slot[2].gc);
-    assert_true(hub_noted(hub, RULE_T1, 2));
+    assert_true(hub->out.slot[2].gc);
+    hub_free(hub);
+}
+
+static void test_neighbours_of_a_silent_plc_charge_as_ever(void **state) {
+    (void)state;
+    for (uint32_t slots = 2; slots <= 4; ++slots) {
+        struct hub *hub = hub_ready(slots, 2);
+        hub->silent[1] = true;
+        hub_run(hub, 2000);
+        for (uint32_t slot = 0; slot < slots; ++slot) {
+            if (slot != 1) {
+                hub_charging(hub, slot, 400000, 10000);
+                assert_int_equal(hub_sum_ma(hub, slot), 20000);
+                assert_int_equal(hub->state.slot[slot].faults, 0);
+            }
+        }
+        assert_false(hub->out.slot[1].permit);
+        hub_free(hub);
+    }
+}
+
+static void test_neighbours_of_a_plc_silent_since_the_start_stay_in_the_boot_hold(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(4, 2, false);
+    hub->silent[1] = true;
+    hub_run(hub, 2000);
+    assert_true(hub->state.slot[0].released); /* its boundaries are 3's and its own */
+    assert_false(hub->state.slot[2].released);
+    assert_false(hub->out.slot[2].permit);
+    hub_free(hub);
+}
+
+/* The last reading of the boundary was not "open": a gun that is to start is held, and says why. */
+static void
+test_boundary_last_read_closed_or_unknown_holds_its_neighbours_with_a_fault(void **state) {
+    (void)state;
+    const enum follow last[] = {STAYS_CLOSED, READS_INVALID, POLES_DIFFER};
+    for (size_t i = 0; i < 3; ++i) {
+        struct hub *hub = hub_ready(4, 2);
+        hub_charging(hub, 3, 400000, 10000);
+        hub->contactor[1][CONTACTOR_MC] = last[i];
+        hub_tick(hub, 5000);
+        hub->silent[1] = true;
+        hub_run(hub, 1000);
+        hub_vehicle(hub, 2, 500000, HLC_STAGE_CABLE_CHECK);
+        hub->request.slot[2].gc = true;
+        hub_run(hub, 50);
+        assert_true(hub->state.slot[2].faults & BIT(CONTACTOR_FEEDBACK));
+        assert_int_equal(hub->state.slot[2].stop, STOP_CLASS_ERROR);
+        assert_false(hub->out.slot[2].permit);
+        assert_false(hub->out.slot[2].gc);
+        assert_int_equal(hub->state.slot[0].faults, 0); /* no boundary of its own: S16 */
+        assert_true(hub->out.slot[3].gc);
+        assert_int_equal(hub->state.slot[3].faults, 0);
+        hub->contactor[1][CONTACTOR_MC] = FOLLOW;
+        hub->silent[1] = false;
+        hub_run(hub, 50);
+        assert_int_equal(hub->state.slot[2].faults, 0);
+        assert_true(hub->out.slot[2].gc);
+        hub_free(hub);
+    }
+}
+
+/* One unreadable reading and then silence takes nothing from a gun that charges beside it. */
+static void test_boundary_that_fell_silent_unread_stops_no_running_neighbour(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(4, 2);
+    hub_charging(hub, 2, 400000, 10000);
+    hub->contactor[1][CONTACTOR_MC] = READS_INVALID;
+    hub_tick(hub, 5000);
+    hub->silent[1] = true;
+    hub_run(hub, 1000);
+    assert_true(hub->out.slot[2].gc);
+    assert_int_equal(hub->state.slot[2].faults, 0);
+    assert_int_equal(hub_sum_ma(hub, 2), 20000);
+    hub_free(hub);
+}
+
+/* Of a series pair one surely open contactor is enough. */
+static void test_series_pair_with_one_unread_contactor_holds_nobody(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(4, 2, true);
+    hub_run(hub, 500);
+    hub->contactor[1][CONTACTOR_BC] = READS_INVALID;
+    hub_tick(hub, 5000);
+    hub->silent[1] = true;
+    hub_run(hub, 1000);
+    assert_int_equal(hub->state.slot[2].faults, 0);
+    assert_true(hub->out.slot[2].permit);
     hub_free(hub);
 }
 
@@ -360,6 +439,12 @@ int main(void) {
         cmocka_unit_test(test_ring_of_unknown_boundaries_refuses_to_close),
         cmocka_unit_test(test_live_by_gc_voltage_stage_or_ignorance),
         cmocka_unit_test(test_silent_plc_leaves_neighbours_charging),
+        cmocka_unit_test(test_neighbours_of_a_silent_plc_charge_as_ever),
+        cmocka_unit_test(test_neighbours_of_a_plc_silent_since_the_start_stay_in_the_boot_hold),
+        cmocka_unit_test(
+            test_boundary_last_read_closed_or_unknown_holds_its_neighbours_with_a_fault),
+        cmocka_unit_test(test_boundary_that_fell_silent_unread_stops_no_running_neighbour),
+        cmocka_unit_test(test_series_pair_with_one_unread_contactor_holds_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
