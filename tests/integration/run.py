@@ -63,7 +63,7 @@ def full_sessions(options):
         expect(abs(billed - metered) <= 0.02 * metered + 2 * len(records), "energy billed is energy delivered", billed, metered)
         status = s.hub.status()
         expect(status["planner_overruns"] == 0 or not options.strict, "overruns", status["planner_overruns"])
-        expect(not s.log.of("fault_raised"), "no fault", s.log.of("fault_raised")[:3])
+        expect(not s.log.of("fault_raised", since_ns=s.ready_ns), "no fault", s.log.of("fault_raised")[:3])
         expect(not s.log.of("meter"), "the meters are in order", s.log.of("meter")[:3])
         print("# %.1f kWh billed, %.1f kWh through the guns" % (billed / 1000, metered / 1000))
 
@@ -578,7 +578,7 @@ def two_hubs(options):
         time.sleep(2)
         for n in numbers:
             expect(is_charging(b.gun(n)) and b.gun(n)["session_id"] == sessions[n], "gun %d of the other hub" % n, b.gun(n)["state"])
-        expect(not b.hub.status()["estop"] and not b.log.of("fault_raised"), "nothing has reached it", b.log.of("fault_raised"))
+        expect(not b.hub.status()["estop"] and not b.log.of("fault_raised", since_ns=b.ready_ns), "nothing has reached it", b.log.of("fault_raised"))
 
 
 def run_rt(options, config, arguments, prepare=None, timeout=20):

@@ -71,6 +71,7 @@ class Scene:
         self.hub.start()
         self.hub.wait_for(lambda: self.quiet_status() is not None, 20 * self.options.slack, "ringmain-rt's status", self.hub.rt)
         self.all_available(20)
+        self.ready_ns = time.monotonic_ns()  # before, PLCs may still tell of their time without host
         return self
 
     def __exit__(self, kind, *_):
