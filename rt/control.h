@@ -16,7 +16,7 @@
 #include "shm/session.h"
 #include "shm/status.h"
 
-#define EVENT_BATCH_MAX 512
+#define EVENT_BATCH_MAX 1024
 
 struct event_batch {
     uint32_t count;

@@ -31,6 +31,11 @@ static void report(struct event_batch *events, enum event_type type, uint32_t sl
     }
 }
 
+/* A difference to what was reported last is lost nowhere: it waits for the next step's batch. */
+static bool has_room(const struct event_batch *events) {
+    return events->count < EVENT_BATCH_MAX;
+}
+
 void control_event_later(struct control *c, enum event_type type, uint32_t slot, uint16_t a,
                          uint16_t b, int64_t value, int64_t now_us) {
     if (c->pending_count >= CONTROL_PENDING_MAX) {
@@ -50,6 +55,8 @@ void control_events_begin(struct control *c, struct event_batch *events, int64_t
         c->booted = true;
         report(events, EVENT_BOOT, EVENT_SLOT_NONE, 0, 0, 0, (int64_t)c->boot_id, now_us);
     }
+    static_assert(CONTROL_PENDING_MAX < EVENT_BATCH_MAX,
+                  "what is pending always fits: it is first");
     for (uint32_t i = 0; i < c->pending_count; i++) {
         struct event *e = control_event(events, EVENT_NONE, 0, now_us);
         if (e != NULL) {
@@ -106,10 +113,10 @@ static void faults(struct control *c, uint32_t slot, struct event_batch *events,
     const uint64_t now =
         control_faults(c, slot) & (heard ? UINT64_MAX : c->interlock.slot[slot].latched);
     uint64_t changed = now ^ c->slot[slot].shadow.faults;
-    c->slot[slot].shadow.faults = now;
-    while (changed != 0) {
+    while (changed != 0 && has_room(events)) {
         const unsigned code = (unsigned)__builtin_ctzll(changed);
         changed &= changed - 1;
+        c->slot[slot].shadow.faults ^= UINT64_C(1) << code;
         report(events, (now >> code & 1) != 0 ? EVENT_FAULT_RAISED : EVENT_FAULT_CLEARED, slot,
                code, component_of(c, slot, code), (uint32_t)fault_info(code)->stop, 0, now_us);
     }
@@ -121,7 +128,7 @@ static void identities(struct control *c, uint32_t slot, struct event_batch *eve
     struct control_shadow *shadow = &c->slot[slot].shadow;
     for (unsigned kind = IDENTITY_NONE + 1; kind < IDENTITY_COUNT; kind++) {
         const struct image_identity *id = &image->identity[kind];
-        if (id->generation == shadow->identity[kind]) {
+        if (id->generation == shadow->identity[kind] || !has_room(events)) {
             continue;
         }
         shadow->identity[kind] = id->generation;
@@ -151,7 +158,7 @@ static void contactors(struct control *c, uint32_t slot, struct event_batch *eve
     for (unsigned kind = 0; kind < kinds; kind++) {
         const struct image_contactor *fb = feedback_of(c, slot, kind);
         const bool closed = fb->p == FEEDBACK_CLOSED && fb->n == FEEDBACK_CLOSED;
-        if (closed == ((shadow->closed >> kind & 1) != 0)) {
+        if (closed == ((shadow->closed >> kind & 1) != 0) || !has_room(events)) {
             continue;
         }
         shadow->closed ^= (uint16_t)(1u << kind);
@@ -170,7 +177,7 @@ static void modules(struct control *c, uint32_t slot, struct event_batch *events
     const struct interlock_slot *own = &c->interlock.slot[slot];
     for (uint32_t j = 0; j < c->config->slot[slot].module_count; j++) {
         const bool usable = gun_module_usable(&c->image.slot[slot], own, j);
-        if (usable != ((shadow->usable >> j & 1) != 0)) {
+        if (usable != ((shadow->usable >> j & 1) != 0) && has_room(events)) {
             shadow->usable ^= (uint8_t)(1u << j);
             report(events, EVENT_MODULE, slot, j, usable, (uint32_t)own->module[j].fault, 0,
                    now_us);
@@ -184,11 +191,11 @@ static void meter(struct control *c, uint32_t slot, struct event_batch *events, 
     if (image->meter.at_us == 0 && now_us - c->boot_us < BOOT_US) {
         return; /* not heard yet is not lost */
     }
-    if (image->meter_jumps != shadow->meter_jumps) {
+    if (image->meter_jumps != shadow->meter_jumps && has_room(events)) {
         shadow->meter_jumps = image->meter_jumps;
         report(events, EVENT_METER, slot, 1, 0, 0, image->meter_wh, now_us);
     }
-    if (image->meter_fallback != shadow->meter_fallback) {
+    if (image->meter_fallback != shadow->meter_fallback && has_room(events)) {
         shadow->meter_fallback = image->meter_fallback;
         report(events, EVENT_METER, slot, image->meter_fallback ? 3 : 4, 0, 0, image->meter_wh,
                now_us);
@@ -201,7 +208,7 @@ void control_events_slot(struct control *c, uint32_t slot, struct event_batch *e
     const struct image_slot *image = &c->image.slot[slot];
     const bool heard = image->plc_last_rx_us != 0 && !image->interface_down &&
                        now_us - image->plc_last_rx_us <= CONTROL_PLC_LOST_US;
-    if (heard != shadow->plc) {
+    if (heard != shadow->plc && has_room(events)) {
         shadow->plc = heard;
         report(events, EVENT_PLC, slot, heard, 0, 0, 0, now_us);
     }
@@ -219,7 +226,7 @@ static void planner(struct control *c, struct event_batch *events, int64_t now_u
                         : age_us <= (int64_t)k->t_plan_ms * 1000  ? 1
                         : age_us <= (int64_t)k->t_plan2_ms * 1000 ? 2
                                                                   : 3;
-    if (now != c->planner_shadow) {
+    if (now != c->planner_shadow && has_room(events)) {
         c->planner_shadow = now;
         report(events, EVENT_PLANNER, EVENT_SLOT_NONE,
                now == 1   ? 1
@@ -280,12 +287,13 @@ static void rules(struct control *c, struct event_batch *events, int64_t now_us)
 }
 
 void control_events_site(struct control *c, struct event_batch *events, int64_t now_us) {
-    if (c->site_limit_w != c->limit_shadow_w || c->site_reason != c->limit_shadow_reason) {
+    if ((c->site_limit_w != c->limit_shadow_w || c->site_reason != c->limit_shadow_reason) &&
+        has_room(events)) {
         c->limit_shadow_w = c->site_limit_w;
         c->limit_shadow_reason = c->site_reason;
         report(events, EVENT_LIMIT, EVENT_SLOT_NONE, c->site_reason, 0, 0, c->site_limit_w, now_us);
     }
-    if (c->interlock.estop_latched != c->estop_shadow) {
+    if (c->interlock.estop_latched != c->estop_shadow && has_room(events)) {
         c->estop_shadow = c->interlock.estop_latched;
         report(events, EVENT_ESTOP, EVENT_SLOT_NONE, c->estop_shadow, 0, 0, 0, now_us);
     }

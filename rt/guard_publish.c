@@ -94,6 +94,9 @@ static void publish_status(struct guard *g) {
     g->status.heap_calls = g->heap_calls;
     g->status.flags |= g->in.status_flags;
     g->status.flags &= ~(uint32_t)STATUS_FLAG_NRT_ATTACHED;
+    if (events_dropped(g) != 0) {
+        g->status.flags |= STATUS_FLAG_EVENTS_DROPPED;
+    }
     if (shm_rt_peer_alive(g->in.shm, g->now_ns, GUARD_NRT_AGE_NS)) {
         g->status.flags |= STATUS_FLAG_NRT_ATTACHED;
     }

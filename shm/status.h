@@ -117,5 +117,7 @@ struct status {
 #define STATUS_FLAG_SOCKET_BUS   16u /* at least one interface is not AF_CAN */
 #define STATUS_FLAG_NO_FIFO      32u
 #define STATUS_FLAG_NO_MLOCK     64u
+#define STATUS_FLAG_EVENTS_DROPPED                                                                 \
+    128u /* alarm: events were lost in this run of rt, see events_dropped */
 
 #endif

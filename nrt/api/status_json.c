@@ -255,6 +255,7 @@ static void write_flags(struct json_writer *w, uint32_t flags) {
     json_bool(w, "socket_bus", (flags & STATUS_FLAG_SOCKET_BUS) != 0);
     json_bool(w, "no_fifo", (flags & STATUS_FLAG_NO_FIFO) != 0);
     json_bool(w, "no_mlock", (flags & STATUS_FLAG_NO_MLOCK) != 0);
+    json_bool(w, "events_dropped", (flags & STATUS_FLAG_EVENTS_DROPPED) != 0);
     json_object_end(w);
 }
 

@@ -76,7 +76,8 @@ static void render_alarms(struct frame *f, const struct view *view) {
     }
     alarm_word(f, s->estop != 0, "EMERGENCY STOP");
     alarm_word(f, hazards, "HAZARDS");
-    alarm_word(f, s->events_dropped != 0, "EVENTS LOST");
+    alarm_word(f, s->events_dropped != 0 || (s->flags & STATUS_FLAG_EVENTS_DROPPED) != 0,
+               "EVENTS LOST");
     alarm_word(f, (s->flags & STATUS_FLAG_NRT_ATTACHED) == 0, "NO NRT");
     alarm_word(f, (s->flags & STATUS_FLAG_DEVELOPMENT) != 0, "DEVELOPMENT");
     alarm_word(f, (s->flags & STATUS_FLAG_NO_CRC) != 0, "NO CRC");

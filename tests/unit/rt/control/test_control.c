@@ -726,6 +726,43 @@ static void test_interface_changes_are_reported_once(void **state) {
     assert_int_equal(hub->status.interface[0].restarts, 1);
 }
 
+/* 96 slots with ten latched faults each, and a hundred changes of an interface, in the first step of a run. */
+static void test_more_events_than_a_batch_holds_come_in_the_next_step(void **state) {
+    (void)state;
+    static struct config large;
+    static struct frame_batch tx;
+    static struct event_batch events;
+    struct control_boot boot = {.boot_id = 1, .latches_known = true, .estop_latched = true};
+    config_ring(&large, 96, 2);
+    for (unsigned i = 0; i < RM_SLOTS_MAX; i++) {
+        boot.latched[i] = UINT64_MAX;
+    }
+    struct control *c = aligned_alloc(RM_CACHE_LINE, control_size());
+    assert_non_null(c);
+    control_init(c, &large, &boot, 1000);
+    for (unsigned i = 0; i < 100; i++) {
+        control_interface(c, 0, i % 2 == 0 ? INTERFACE_UP : INTERFACE_BUS_OFF, 1000);
+    }
+    unsigned raised = 0, step[3];
+    for (unsigned n = 0; n < 3; n++) {
+        control_step(c, 1000 + 5000 * n, &tx, &events);
+        assert_int_equal(events.dropped, 0);
+        step[n] = events.count;
+        for (uint32_t i = 0; i < events.count; i++) {
+            raised += events.item[i].type == EVENT_FAULT_RAISED;
+        }
+    }
+    assert_int_equal(step[0], EVENT_BATCH_MAX);
+    assert_true(step[1] > 0);
+    assert_int_equal(step[2], 0);
+    unsigned latching = 0;
+    for (unsigned code = 1; code < FAULT_COUNT; code++) {
+        latching += fault_info(code)->latched;
+    }
+    assert_int_equal(raised, 96 * latching); /* each once */
+    free(c);
+}
+
 static void test_shutdown_ends_sessions_and_becomes_idle(void **state) {
     (void)state;
     hub->no_acknowledgement = true;
@@ -866,6 +903,7 @@ int main(void) {
         TEST(test_broken_power_path_is_no_rejected_proposal),
         TEST(test_healthy_meter_is_not_reported),
         TEST(test_interface_changes_are_reported_once),
+        TEST(test_more_events_than_a_batch_holds_come_in_the_next_step),
         TEST(test_shutdown_ends_sessions_and_becomes_idle),
         TEST(test_random_frames_commands_and_proposals_are_survived),
         TEST(test_random_proposals_make_no_hazard_and_the_gun_comes_back),

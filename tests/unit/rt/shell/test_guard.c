@@ -472,9 +472,12 @@ static void test_guard_garbage_messages_are_counted_and_dropped(void **state) {
 static void test_guard_events_without_room_in_their_batch_are_counted(void **state) {
     (void)state;
     run_ms(10);
+    assert_false(guard.status.flags & STATUS_FLAG_EVENTS_DROPPED);
     control.events_dropped = 7;
     run_ms(50);
     assert_int_equal(guard.status.events_dropped, 7);
+    assert_true(guard.status.flags &
+                STATUS_FLAG_EVENTS_DROPPED); /* the alarm of architecture section 3 */
     control.events_dropped = 2;
     run_ms(50);
     assert_int_equal(guard.status.events_dropped, 9);
