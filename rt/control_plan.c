@@ -21,9 +21,15 @@ static bool slot_sound(const struct control *c, uint32_t slot, const struct prop
     return true;
 }
 
+/* The newest input given: whatever answers a later one answers none, and would shut out those that do. */
+static uint64_t input_seq(const struct control *c) {
+    return c->proposal.seq + 1;
+}
+
 bool control_proposal_sound(const struct control *c, const struct proposal *proposal,
                             int64_t now_us) {
     if (proposal->slots != c->config->slots || proposal->input_us > now_us ||
+        proposal->seq > input_seq(c) ||
         (c->have_proposal &&
          (proposal->seq < c->proposal.seq || proposal->input_us < c->proposal.input_us))) {
         return false;
@@ -132,7 +138,7 @@ static void fill_gun(const struct control *c, uint32_t slot, int64_t now_us,
 
 void control_plan_input(const struct control *c, int64_t now_us, struct plan_input *out) {
     const struct config *config = c->config;
-    out->seq = c->proposal.seq + 1;
+    out->seq = input_seq(c);
     out->now_us = now_us;
     out->slots = config->slots;
     out->site_limit_w = c->site_limit_w;

@@ -636,10 +636,17 @@ static void test_planner_silent_ramps_down_then_stops(void **state) {
 
 /* ---- proposals, interfaces, shutdown ------------------------------------------------------------------------ */
 
+/* The seq of the input that a proposal would answer now. */
+static uint64_t input_seq(void) {
+    static struct plan_input input;
+    control_plan_input(hub->control, hub->now_us, &input);
+    return input.seq;
+}
+
 static void test_malformed_proposals_are_rejected_and_counted(void **state) {
     (void)state;
     static struct proposal p;
-    const struct proposal good = {.seq = 1000000, .input_us = hub->now_us, .slots = 2};
+    const struct proposal good = {.seq = input_seq(), .input_us = hub->now_us, .slots = 2};
     unsigned rejected = 0;
     for (unsigned kind = 0; kind < 8; kind++) {
         p = good;
@@ -671,6 +678,28 @@ static void test_malformed_proposals_are_rejected_and_counted(void **state) {
     virtual_hub_run(hub, 0.01);
     uint32_t from = 0;
     assert_non_null(virtual_hub_event(hub, EVENT_PROPOSAL_REJECTED, EVENT_SLOT_NONE, &from));
+}
+
+static void test_proposal_to_an_input_never_given_is_rejected_and_shuts_nobody_out(void **state) {
+    (void)state;
+    static struct proposal p;
+    static const uint64_t beyond[] = {1, 2, UINT64_MAX / 2, UINT64_MAX};
+    charge(1);
+    (void)shown(0);
+    const uint64_t before = hub->status.proposals_rejected;
+    const uint64_t newest = input_seq();
+    for (unsigned n = 0; n < sizeof beyond / sizeof beyond[0]; n++) {
+        p = (struct proposal){.input_us = hub->now_us, .slots = 2};
+        p.seq = beyond[n] > UINT64_MAX - newest ? UINT64_MAX : newest + beyond[n];
+        p.slot[0].owner = p.slot[1].owner = -1;
+        control_proposal(hub->control, &p, hub->now_us);
+        (void)shown(0);
+        assert_int_equal(hub->status.proposals_rejected, before + n + 1);
+    }
+    virtual_hub_run(hub, 2);
+    (void)shown(0);
+    assert_int_equal(hub->status.proposals_rejected, before + 4);
+    assert_int_equal(virtual_hub_state(hub, 1), GUN_STATE_CHARGING);
 }
 
 static void test_faulted_gun_that_stays_plugged_is_no_rejected_proposal(void **state) {
@@ -817,7 +846,7 @@ static void random_command(void) {
 
 static void random_proposal(void) {
     static struct proposal p;
-    p = (struct proposal){.seq = UINT64_MAX - 1, .input_us = hub->now_us, .slots = 2};
+    p = (struct proposal){.seq = input_seq(), .input_us = hub->now_us, .slots = 2};
     for (unsigned i = 0; i < 2; i++) {
         p.slot[i].owner = (int16_t)((int)(draw() % 4) - 1);
         p.slot[i].edge_closed = draw() % 2 == 0;
@@ -899,6 +928,7 @@ int main(void) {
         TEST(test_latched_weld_stays_until_cleared_after_repair),
         TEST(test_planner_silent_ramps_down_then_stops),
         TEST(test_malformed_proposals_are_rejected_and_counted),
+        TEST(test_proposal_to_an_input_never_given_is_rejected_and_shuts_nobody_out),
         TEST(test_faulted_gun_that_stays_plugged_is_no_rejected_proposal),
         TEST(test_broken_power_path_is_no_rejected_proposal),
         TEST(test_healthy_meter_is_not_reported),
