@@ -43,6 +43,12 @@ enum fault_kind {
     F_EV_STOPS,
     F_EV_STAGE_STALL,
     F_SHORT_CIRCUIT,
+    F_PLC_DEAF,
+    F_BOOT_CONFIG,
+    F_UPTIME_REORDER,
+    F_SENSE_SILENT,
+    F_SENSE_INVALID,
+    F_IMD_NO_VERDICT,
     F_COUNT
 };
 
@@ -84,6 +90,12 @@ static const struct plant_fault_info table[F_COUNT] = {
     [F_EV_STOPS]             = {"ev-stops",             PLANT_SCOPE_GUN,       "",                                         0,     "the vehicle opens its contactor under load and ends with an error"},
     [F_EV_STAGE_STALL]       = {"ev-stage-stall",       PLANT_SCOPE_GUN,       "seconds",                                  15,    "the vehicle stays in its stage"},
     [F_SHORT_CIRCUIT]        = {"short-circuit",        PLANT_SCOPE_GUN,       "ohm",                                      0.5,   "DC+ and DC- touch in the vehicle's inlet"},
+    [F_PLC_DEAF]             = {"plc-deaf",             PLANT_SCOPE_GUN,       "",                                         0,     "the PLC speaks but hears nothing: no acknowledgement, and its watchdog opens everything"},
+    [F_BOOT_CONFIG]          = {"boot-config",          PLANT_SCOPE_GUN,       "",                                         0,     "a BootConfig frame from a PLC that did not start anew and kept its contactors"},
+    [F_UPTIME_REORDER]       = {"uptime-reorder",       PLANT_SCOPE_GUN,       "seconds",                                  1,     "a status frame that is older by that arrives after a newer one: uptime runs backwards once"},
+    [F_SENSE_SILENT]         = {"slot-sense-silent",    PLANT_SCOPE_GUN,       "",                                         0,     "SlotSense stops: bus, gun and boundary are unmeasured"},
+    [F_SENSE_INVALID]        = {"slot-sense-invalid",   PLANT_SCOPE_GUN,       "",                                         0,     "SlotSense goes on with its values marked invalid"},
+    [F_IMD_NO_VERDICT]       = {"imd-no-verdict",       PLANT_SCOPE_GUN,       "ohm",                                      20000, "insulation falls to that and the monitor calls itself neither sound nor faulty"},
 };
 /* clang-format on */
 
@@ -185,6 +197,7 @@ static void set_wire_fault(struct plant *p, const struct active_fault *f, bool o
         c->silent = on;
         c->deaf = on && f->value < 0.5;
         break;
+    case F_PLC_DEAF: c->deaf = on; break;
     case F_CRC_CORRUPT: c->corrupt = share; break;
     case F_FRAME_LOSS: c->loss = share; break;
     case F_FRAME_DELAY: c->delay_us = on ? (int64_t)(f->value * 1000.0) : 0; break;
@@ -232,6 +245,11 @@ static void set_vehicle_fault(struct plant *p, const struct active_fault *f, boo
     }
 }
 
+static int64_t uptime_before(const struct node *n, int64_t now_us, double seconds) {
+    const int64_t then_us = now_us - (int64_t)(seconds * 1e6);
+    return then_us > n->boot_us ? then_us : n->boot_us;
+}
+
 static void set_plc_fault(struct plant *p, const struct active_fault *f, bool on) {
     struct slot *s = &p->slot[f->slot];
     struct node *n = &s->node;
@@ -248,6 +266,23 @@ static void set_plc_fault(struct plant *p, const struct active_fault *f, bool on
     case F_SENSOR_SHORT: n->sensor_fault = on ? 2 : 0; break;
     case F_METER_JUMP: n->meter_wh += on ? f->value * 1000.0 : 0; break;
     case F_METER_SILENT: n->meter_silent = on; break;
+    case F_SENSE_SILENT: n->sense_silent = on; break;
+    case F_SENSE_INVALID: n->sense_invalid = on; break;
+    case F_IMD_NO_VERDICT:
+        n->imd_undecided = on;
+        s->vehicle.insulation_ohm = on ? f->value : 3e6;
+        break;
+    case F_BOOT_CONFIG:
+        if (on) {
+            node_transmit_boot(p, f->slot);
+        }
+        break;
+    case F_UPTIME_REORDER:
+        if (on) {
+            node_transmit(p, f->slot, NODE_HW_STATUS, p->now_us);
+            node_transmit(p, f->slot, NODE_HW_STATUS, uptime_before(n, p->now_us, f->value));
+        }
+        break;
     case F_LOCK_FAIL:
         n->lock_broken = on && f->value < 0.5;
         n->lock_stuck = on && f->value >= 0.5;
@@ -271,6 +306,7 @@ static void set_fault(struct plant *p, const struct active_fault *f, bool on) {
     case F_CRC_CORRUPT:
     case F_FRAME_LOSS:
     case F_FRAME_DELAY:
+    case F_PLC_DEAF:
     case F_FRAME_DUPLICATE: set_wire_fault(p, f, on); break;
     case F_IMD_LOW:
     case F_CP_LOSS:
@@ -290,6 +326,11 @@ static void set_fault(struct plant *p, const struct active_fault *f, bool on) {
     case F_METER_SILENT:
     case F_LOCK_FAIL:
     case F_SAFETY_OPEN:
+    case F_BOOT_CONFIG:
+    case F_UPTIME_REORDER:
+    case F_SENSE_SILENT:
+    case F_SENSE_INVALID:
+    case F_IMD_NO_VERDICT:
     case F_EARTH_FAULT: set_plc_fault(p, f, on); break;
     case F_BUS_OFF:
     case F_CONTACTOR_STUCK_OPEN:
@@ -352,6 +393,12 @@ static void excuse(struct plant *p, const struct active_fault *f) {
     case F_EV_OVERDRAWS:
     case F_EV_STOPS:
     case F_EV_STAGE_STALL:
+    case F_PLC_DEAF:
+    case F_BOOT_CONFIG:
+    case F_UPTIME_REORDER:
+    case F_SENSE_SILENT:
+    case F_SENSE_INVALID:
+    case F_IMD_NO_VERDICT:
     case F_COUNT: break;
     }
 }
@@ -388,7 +435,7 @@ static enum plant_result begin_fault(struct plant *p, struct active_fault f) {
 static bool needs_vehicle(uint32_t kind) {
     return kind == F_UNPLUG || kind == F_CP_LOSS || kind == F_EV_LIES_VOLTAGE ||
            kind == F_EV_OVERDRAWS || kind == F_EV_STOPS || kind == F_EV_STAGE_STALL ||
-           kind == F_IMD_LOW || kind == F_SHORT_CIRCUIT;
+           kind == F_IMD_LOW || kind == F_IMD_NO_VERDICT || kind == F_SHORT_CIRCUIT;
 }
 
 static uint32_t contactor_by_name(const char *name) {
@@ -450,7 +497,7 @@ enum plant_result plant_inject(struct plant *p, const char *name,
     const bool may_be_negative = f.kind == F_METER_JUMP || f.kind == F_EV_LIES_VOLTAGE;
     if (!isfinite(f.value) || fabs(f.value) > 1e7 || (f.value < 0 && !may_be_negative) ||
         wanted->for_ms < 0 || (f.kind == F_SHORT_CIRCUIT && f.value <= 0) ||
-        (f.kind == F_IMD_LOW && f.value < 1)) {
+        ((f.kind == F_IMD_LOW || f.kind == F_IMD_NO_VERDICT) && f.value < 1)) {
         return PLANT_BAD_VALUE;
     }
     const enum plant_result result = place(p, wanted, &f);

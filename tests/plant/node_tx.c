@@ -178,22 +178,25 @@ static void send_temperature(struct plant *p, uint32_t slot) {
 
 static void send_imd(struct plant *p, uint32_t slot) {
     const struct node *n = &p->slot[slot].node;
-    const bool fault = n->imd_enable && (n->imd_fault || n->imd_test == 3);
+    const bool fault = n->imd_enable && !n->imd_undecided && (n->imd_fault || n->imd_test == 3);
     const bool low = n->imd_enable && n->imd_ohm < 100000.0;
     const double raw = n->imd_ohm / 10.0;
     SEND(p, slot, IMD, imd, .r_f_10ohm = raw > 4294967295.0 ? INT64_C(4294967295) : (int64_t)raw,
-         .imd_ok = n->imd_enable && !fault && !low && n->imd_test != 1, .self_test = n->imd_test,
-         .warning = n->imd_enable && n->imd_ohm < 500000.0, .fault = fault,
-         .imd_enabled = n->imd_enable);
+         .imd_ok = n->imd_enable && !n->imd_undecided && !fault && !low && n->imd_test != 1,
+         .self_test = n->imd_test, .warning = n->imd_enable && n->imd_ohm < 500000.0,
+         .fault = fault, .imd_enabled = n->imd_enable);
 }
 
 static void send_sense(struct plant *p, uint32_t slot) {
     struct slot *s = &p->slot[slot];
+    if (s->node.sense_silent) {
+        return;
+    }
     const double bus = s->bus_v > 1 ? noisy(p, s->bus_v) : s->bus_v,
                  gun = s->gun_v > 1 ? noisy(p, s->gun_v) : s->gun_v;
     SEND(p, slot, SLOT_SENSE, slot_sense, .bus_voltage_dv = u16(bus * 10),
          .gun_voltage_dv = u16(gun * 10), .boundary_current_da = i16(s->boundary_a * 10),
-         .valid = 7);
+         .valid = s->node.sense_invalid ? 0 : 7);
 }
 
 static bool limits_known(const struct vehicle *v) {

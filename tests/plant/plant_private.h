@@ -115,6 +115,7 @@ struct node {
     int64_t imd_test_end_us;
     double imd_ohm; /* as measured */
     bool imd_fault, imd_test_fails;
+    bool imd_undecided; /* injected: neither sound nor faulty */
     bool cable_check_ok;
     double cable_check_peak_v; /* highest gun voltage during the self-test */
     /* vehicle side the front end talks to */
@@ -123,6 +124,7 @@ struct node {
     /* meter and sensors */
     double meter_wh, meter_a, meter_frozen_wh;
     bool meter_silent;
+    bool sense_silent, sense_invalid;
     double pin_c[2], cable_c;
     double hot_pin_c;    /* injected, 0 none */
     int8_t sensor_fault; /* 1 open, 2 short */

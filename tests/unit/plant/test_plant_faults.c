@@ -26,7 +26,7 @@ static void test_fault_every_row_injects_and_clears(void **state) {
     (void)state;
     uint32_t count;
     const struct plant_fault_info *table = plant_fault_table(&count);
-    assert_true(count >= 36);
+    assert_true(count >= 42);
     for (uint32_t i = 0; i < count; i++) {
         struct host *h = host_create(2, &fast);
         const struct plant_vehicle_wish wish = {
@@ -247,6 +247,11 @@ static void test_fault_imd_low_device_and_self_test(void **state) {
     assert_int_equal(inject(h, "imd-fault", (double)NAN, NULL, 0), PLANT_OK);
     host_run(h, 500);
     assert_true(h->slot[0].imd.fault);
+    assert_int_equal(plant_clear(h->plant, 1), PLANT_OK);
+    assert_int_equal(inject(h, "imd-no-verdict", (double)NAN, NULL, 0), PLANT_OK);
+    host_run(h, 4000);
+    assert_true(!h->slot[0].imd.imd_ok && !h->slot[0].imd.fault && h->slot[0].imd.imd_enabled);
+    assert_true(h->slot[0].imd.r_f_10ohm < 2200 && h->slot[0].imd.r_f_10ohm > 1700);
     host_destroy(h);
     h = host_create(1, &fast);
     assert_int_equal(inject(h, "imd-selftest-fail", (double)NAN, NULL, 0), PLANT_OK);
@@ -376,6 +381,60 @@ static void test_fault_runaway_module_goes_to_its_maximum(void **state) {
     host_destroy(h);
 }
 
+static void test_fault_slot_sense_silent_and_invalid(void **state) {
+    (void)state;
+    struct host *h = host_create(1, &fast);
+    host_run(h, 500);
+    assert_int_equal(h->slot[0].sense.valid, 7);
+    assert_int_equal(inject(h, "slot-sense-invalid", (double)NAN, NULL, 0), PLANT_OK);
+    host_run(h, 500);
+    assert_int_equal(h->slot[0].sense.valid, 0);
+    assert_int_equal(plant_clear(h->plant, 1), PLANT_OK);
+    assert_int_equal(inject(h, "slot-sense-silent", (double)NAN, NULL, 0), PLANT_OK);
+    host_run(h, 100);
+    const uint32_t frames = h->slot[0].count[HUB_MESSAGE_SLOT_SENSE];
+    host_run(h, 1000);
+    assert_int_equal(h->slot[0].count[HUB_MESSAGE_SLOT_SENSE], frames);
+    assert_int_equal(plant_clear(h->plant, 1), PLANT_OK);
+    host_run(h, 500);
+    assert_true(h->slot[0].count[HUB_MESSAGE_SLOT_SENSE] > frames + 3);
+    assert_int_equal(h->slot[0].sense.valid, 7);
+    host_destroy(h);
+}
+
+static void test_fault_plc_deaf_speaks_and_opens_by_its_watchdog(void **state) {
+    (void)state;
+    struct host *h = host_create(1, &fast);
+    h->slot[0].close[0] = true;
+    host_run(h, 500);
+    assert_true(closed(h, CONTACTOR_GC));
+    assert_int_equal(inject(h, "plc-deaf", (double)NAN, NULL, 0), PLANT_OK);
+    const uint32_t frames = h->slot[0].count[HUB_MESSAGE_GCMC_STATUS];
+    host_run(h, 1000);
+    assert_true(h->slot[0].count[HUB_MESSAGE_GCMC_STATUS] > frames + 8);
+    assert_false(closed(h, CONTACTOR_GC));
+    host_destroy(h);
+}
+
+static void test_fault_boot_config_and_old_uptime_keep_the_contactors(void **state) {
+    (void)state;
+    struct host *h = host_create(1, &fast);
+    h->slot[0].close[0] = true;
+    host_run(h, 3000);
+    assert_true(closed(h, CONTACTOR_GC));
+    uint32_t frames = h->slot[0].count[HUB_MESSAGE_BOOT_CONFIG];
+    assert_int_equal(inject(h, "boot-config", (double)NAN, NULL, 0), PLANT_OK);
+    host_run(h, 100);
+    assert_int_equal(h->slot[0].count[HUB_MESSAGE_BOOT_CONFIG], frames + 1);
+    assert_true(closed(h, CONTACTOR_GC));
+    frames = h->slot[0].count[HUB_MESSAGE_HW_STATUS];
+    assert_int_equal(inject(h, "uptime-reorder", 2, NULL, 0), PLANT_OK);
+    host_run(h, 20);
+    assert_in_range(h->slot[0].count[HUB_MESSAGE_HW_STATUS], frames + 2, frames + 3);
+    assert_true(closed(h, CONTACTOR_GC));
+    host_destroy(h);
+}
+
 static void test_fault_schedule_is_seeded_and_runs(void **state) {
     (void)state;
     const struct plant_options options = {.seed = 9,
@@ -413,6 +472,9 @@ int main(void) {
         cmocka_unit_test(test_fault_vehicle_lies_overdraws_stops_stalls),
         cmocka_unit_test(test_fault_short_circuit_keeps_the_cable_check_from_its_voltage),
         cmocka_unit_test(test_fault_runaway_module_goes_to_its_maximum),
+        cmocka_unit_test(test_fault_slot_sense_silent_and_invalid),
+        cmocka_unit_test(test_fault_plc_deaf_speaks_and_opens_by_its_watchdog),
+        cmocka_unit_test(test_fault_boot_config_and_old_uptime_keep_the_contactors),
         cmocka_unit_test(test_fault_schedule_is_seeded_and_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
