@@ -105,11 +105,20 @@ static bool plc_frame(struct control *c, uint32_t slot, const struct can_frame *
     return urgent_word(image) != before;
 }
 
+static bool is_down(enum interface_state state) {
+    return state == INTERFACE_DOWN || state == INTERFACE_BUS_OFF;
+}
+
 static bool module_frame(struct control *c, const struct can_route *to,
                          const struct can_frame *frame, int64_t now_us) {
     struct image_module *image = &c->image.slot[to->slot].module[to->module];
     const uint32_t before = image->alarm_bits;
+    const int64_t heard_us = image->last_rx_us;
     module_rx(&c->slot[to->slot].module[to->module], c->config, frame, image, now_us);
+    if (image->bus_down && image->last_rx_us != heard_us &&
+        !is_down(c->interface[c->config->slot[to->slot].module[to->module].interface])) {
+        image->bus_down = false;
+    }
     return image->alarm_bits != before;
 }
 
@@ -135,7 +144,7 @@ void control_interface(struct control *c, uint32_t interface, enum interface_sta
         c->interface[interface] == state) {
         return;
     }
-    const bool down = state == INTERFACE_DOWN || state == INTERFACE_BUS_OFF;
+    const bool down = is_down(state);
     const enum interface_state before = c->interface[interface];
     if (!down && (before == INTERFACE_BUS_OFF || (before == INTERFACE_DOWN && c->booted))) {
         c->restarts[interface]++;
@@ -144,6 +153,11 @@ void control_interface(struct control *c, uint32_t interface, enum interface_sta
     for (uint32_t i = 0; i < c->config->slots; i++) {
         if (c->config->slot[i].interface == interface) {
             c->image.slot[i].interface_down = down;
+        }
+        for (uint32_t j = 0; down && j < c->config->slot[i].module_count; j++) {
+            if (c->config->slot[i].module[j].interface == interface) {
+                c->image.slot[i].module[j].bus_down = true;
+            }
         }
     }
     control_event_later(c, EVENT_INTERFACE, interface, (uint16_t)state,

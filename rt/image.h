@@ -38,6 +38,8 @@ struct image_module {
     struct image_contactor relay; /* output relay, for modules whose MN is on the module bus */
     uint32_t alarm_bits;          /* MODULE_ALARM_* normalised by the driver */
     int64_t last_rx_us;           /* any valid frame; 0 never */
+    bool
+        bus_down; /* its interface is bus-off or gone, and it has not been heard since: commands do not reach it */
     /* What the driver last sent, for the books of rule M4. */
     int32_t sent_mv, sent_ma;
     bool sent_run;

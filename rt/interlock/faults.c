@@ -361,4 +361,7 @@ void faults_slot(struct step *st, uint32_t slot) {
         own->estop_since_us = st->now_us;
     }
     own->stop = demanded(own);
+    if (own->stop < STOP_CLASS_ERROR && module_unreachable(st, slot)) {
+        own->stop = STOP_CLASS_ERROR;
+    }
 }

@@ -153,6 +153,7 @@ void insulation_guard(struct step *st);
 
 /* --- module.c */
 uint64_t module_faults(struct step *st, uint32_t slot);
+bool module_unreachable(const struct step *st, uint32_t slot);
 int32_t module_temperature_permille(const struct config_interlock *limit,
                                     const struct sample *temperature, int64_t now_us,
                                     int32_t stale_ms);

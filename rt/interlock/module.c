@@ -7,9 +7,10 @@ static bool is_healthy(const struct step *st, uint32_t slot, uint32_t module) {
 }
 
 static bool is_lost(struct step *st, uint32_t slot, uint32_t module) {
-    const int64_t last_rx_us = st->image->slot[slot].module[module].last_rx_us;
+    const struct image_module *image = &st->image->slot[slot].module[module];
+    const int64_t last_rx_us = image->last_rx_us;
     const int64_t soft_us = (int64_t)st->config->interlock.t_mod_soft_ms * 1000;
-    const bool lost = last_rx_us == 0 || st->now_us - last_rx_us > soft_us;
+    const bool lost = last_rx_us == 0 || image->bus_down || st->now_us - last_rx_us > soft_us;
     (void)interlock_held(&st->s->slot[slot].module[module].lost_since_us, lost, st->now_us,
                          T_MODULE_OFF_MS);
     return lost;
@@ -85,13 +86,26 @@ static enum rule_id mn_refused(const struct step *st, uint32_t slot, uint32_t mo
     return is_healthy(st, slot, module) && match(st, slot, module) ? RULE_NONE : RULE_M1;
 }
 
+/* A module that delivers and cannot be told to stop: its bus is down. Who can still be told is the vehicle, by an error
+ * stop; at its end GC opens, and MN not before. */
+bool module_unreachable(const struct step *st, uint32_t slot) {
+    bool found = false;
+    for (uint32_t module = 0; module < st->config->slot[slot].module_count; ++module) {
+        found = found || (st->image->slot[slot].module[module].bus_down &&
+                          st->s->slot[slot].contactor[CONTACTOR_MN0 + module].command);
+    }
+    return found && gun_commanded(st, slot);
+}
+
 /* An emergency opens at once, but never before GC where an e-stop may wait for the current. A silent module is given a
  * moment to obey the off command, then it is cut off (M4). */
 static bool must_open(const struct step *st, uint32_t slot, uint32_t module) {
     const struct interlock_slot *own = &st->s->slot[slot];
     const int64_t lost_us = own->module[module].lost_since_us;
+    const int64_t off_ms =
+        st->image->slot[slot].module[module].bus_down ? T_FORCE_MS : T_MODULE_OFF_MS;
     return (own->stop == STOP_CLASS_EMERGENCY && !st->out->slot[slot].gc) ||
-           (lost_us != 0 && st->now_us - lost_us >= (int64_t)T_MODULE_OFF_MS * 1000);
+           (lost_us != 0 && st->now_us - lost_us >= off_ms * 1000);
 }
 
 static bool may_open(const struct step *st, uint32_t slot, uint32_t module) {

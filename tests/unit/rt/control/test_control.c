@@ -738,6 +738,26 @@ static void test_healthy_meter_is_not_reported(void **state) {
     assert_int_equal(hub->events_by_type[EVENT_METER], 0);
 }
 
+static void test_module_bus_down_is_an_error_stop_at_once(void **state) {
+    (void)state;
+    const uint32_t bus = config.slot[0].module[0].interface;
+    hub->no_acknowledgement = true;
+    charge(1);
+    assert_true(shown(0)->gun_ma > 5000);
+    control_interface(hub->control, bus, INTERFACE_BUS_OFF, hub->now_us);
+    virtual_hub_run(hub, 0.05);
+    assert_true((shown(0)->faults >> FAULT_MODULE_LOST & 1) != 0);
+    assert_int_equal(shown(0)->stop_class, STOP_CLASS_ERROR);
+    assert_int_equal(shown(0)->gun_state, GUN_STATE_RAMP_DOWN);
+    virtual_hub_run(hub, 1);
+    assert_int_equal(shown(0)->contactor[CONTACTOR_GC].command, 0);
+    control_interface(hub->control, bus, INTERFACE_UP, hub->now_us);
+    virtual_hub_run(hub, 3);
+    assert_int_equal(shown(0)->faults, 0); /* heard again */
+    uint64_t seq = 0;
+    assert_int_equal(control_sessions(hub->control, 0, &seq)->finished_count, 1);
+}
+
 static void test_interface_changes_are_reported_once(void **state) {
     (void)state;
     const uint64_t before = hub->events_by_type[EVENT_INTERFACE];
@@ -932,6 +952,7 @@ int main(void) {
         TEST(test_faulted_gun_that_stays_plugged_is_no_rejected_proposal),
         TEST(test_broken_power_path_is_no_rejected_proposal),
         TEST(test_healthy_meter_is_not_reported),
+        TEST(test_module_bus_down_is_an_error_stop_at_once),
         TEST(test_interface_changes_are_reported_once),
         TEST(test_more_events_than_a_batch_holds_come_in_the_next_step),
         TEST(test_shutdown_ends_sessions_and_becomes_idle),
