@@ -164,7 +164,7 @@ static void vehicle(struct bench *b) {
 }
 
 void bench_step(struct bench *b) {
-    b->now_us += 5000;
+    b->now_us += b->step_us != 0 ? b->step_us : 5000;
     b->image.plc_last_rx_us = b->now_us;
     if (!b->lock_stuck) {
         set(&b->image.lock, b->to_plc.lock, b->now_us);
@@ -176,12 +176,15 @@ void bench_step(struct bench *b) {
     electricity(b);
     monitor(b);
     vehicle(b);
+    if (b->bend != NULL) {
+        b->bend(b);
+    }
     const struct gun_inputs in = {.now_us = b->now_us,
                                   .config = &b->config,
                                   .slot = 0,
                                   .image = &b->image,
                                   .interlock = &b->interlock,
-                                  .proposal = &b->proposal,
+                                  .proposal = b->no_proposal ? NULL : &b->proposal,
                                   .plan_age_us = b->plan_age_us,
                                   .stop_requested = b->stop_requested,
                                   .stop_reason = STOP_REASON_REMOTE,

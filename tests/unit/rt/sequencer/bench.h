@@ -32,7 +32,10 @@ struct bench {
     bool bus_stays;  /* bus keeps its voltage */
     bool no_voltage; /* modules do not raise the bus */
     bool targets_stale, cp_stale, stage_stale;
-    int32_t stray_ma; /* current beside the commanded one */
+    int32_t stray_ma;              /* current beside the commanded one */
+    bool no_proposal;              /* the planner has not spoken yet */
+    int64_t step_us;               /* time between two steps; 0: 5 ms */
+    void (*bend)(struct bench *b); /* last word on the image before each step; NULL none */
     /* what has been seen */
     unsigned begun, energised, ended, plugs, unplugs, changes;
     enum gun_state path[64];

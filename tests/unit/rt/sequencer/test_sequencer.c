@@ -629,6 +629,36 @@ static void test_idle_latched_fault_keeps_faulted_until_cleared(void **state) {
     assert_true(bench_reach(b, GUN_STATE_AVAILABLE, 100));
 }
 
+static void test_vehicle_that_arrives_during_a_fault_may_charge_after_it(void **state) {
+    struct bench *b = *state;
+    assert_true(bench_bring_to(b, GUN_STATE_AVAILABLE));
+    demand_fault(b, FAULT_CONTACTOR_WELDED);
+    bench_run_ms(b, 50);
+    assert_int_equal(b->gun.state, GUN_STATE_FAULTED);
+    b->cp = CP_STATE_B;
+    gun_authorise(&b->gun, AUTH_SOURCE_REMOTE, "EARLY", b->now_us + 60000000);
+    bench_run_ms(b, 1000);
+    assert_int_equal(b->gun.state, GUN_STATE_FAULTED);
+    b->interlock.faults = 0;
+    b->interlock.stop = STOP_CLASS_NONE;
+    bench_run_ms(b, 1000);
+    assert_int_equal(b->gun.state, GUN_STATE_PLUGGED); /* and the token of before starts nothing */
+    assert_int_equal(b->begun, 0);
+}
+
+static void test_vehicle_that_had_its_session_is_finished_after_a_fault(void **state) {
+    struct bench *b = *state;
+    assert_true(bench_bring_to(b, GUN_STATE_CHARGING));
+    demand_fault(b, FAULT_OVERVOLTAGE_EMERGENCY);
+    assert_true(bench_reach(b, GUN_STATE_FAULTED, 20000));
+    b->interlock.faults = 0;
+    b->interlock.stop = STOP_CLASS_NONE;
+    assert_true(bench_reach(b, GUN_STATE_FINISHED, 5000));
+    bench_run_ms(b, 5000);
+    assert_int_equal(b->gun.state, GUN_STATE_FINISHED);
+    assert_int_equal(b->begun, 1);
+}
+
 static void test_idle_latched_insulation_fault_still_takes_the_next_vehicle(void **state) {
     struct bench *b = *state;
     b->interlock.latched = UINT64_C(1) << FAULT_IMD_LOW; /* N5: a new cable check may clear it */
@@ -737,6 +767,8 @@ int main(void) {
         TEST(test_idle_boot_hold_is_unavailable),
         TEST(test_idle_plc_lost_is_unavailable_and_comes_back),
         TEST(test_idle_latched_fault_keeps_faulted_until_cleared),
+        TEST(test_vehicle_that_arrives_during_a_fault_may_charge_after_it),
+        TEST(test_vehicle_that_had_its_session_is_finished_after_a_fault),
         TEST(test_idle_latched_insulation_fault_still_takes_the_next_vehicle),
         TEST(test_idle_planner_late_does_not_fault_the_gun),
         TEST(test_token_before_the_plug_lapses),
