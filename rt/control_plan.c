@@ -3,9 +3,8 @@
 
 #include "rt/control_private.h"
 
-#define UNKNOWN_TEMPERATURE_PERMILLE 500 /* as M6 has it */
-#define SET_MV_MAX                   1500000
-#define SET_MA_MAX                   1000000
+#define SET_MV_MAX 1500000
+#define SET_MA_MAX 1000000
 
 static bool slot_sound(const struct control *c, uint32_t slot, const struct proposal_slot *p) {
     if (p->owner < -1 || p->owner >= (int32_t)c->config->slots || p->budget_w < 0 ||
@@ -49,23 +48,7 @@ static int32_t fresh_or(const struct sample *s, int64_t now_us, int32_t max_age_
 
 int32_t control_capability_w(const struct control *c, uint32_t slot, uint32_t module,
                              int64_t now_us) {
-    const struct config_interlock *k = &c->config->interlock;
-    const struct image_module *m = &c->image.slot[slot].module[module];
-    const struct sample *t = &m->temperature_ddegc;
-    int64_t power_w = c->config->slot[slot].module[module].rated_w;
-    int64_t permille = 1000;
-    if (m->capability_w.valid && m->capability_w.value < power_w) {
-        power_w = m->capability_w.value > 0 ? m->capability_w.value : 0;
-    }
-    if (!sample_fresh(t, now_us, c->config->modules.slow_ms * 5 / 2)) {
-        permille = UNKNOWN_TEMPERATURE_PERMILLE;
-    } else if (t->value >= k->module_stop_ddegc) {
-        permille = 0;
-    } else if (t->value > k->module_derate_ddegc) {
-        permille = (int64_t)(k->module_stop_ddegc - t->value) * 1000 /
-                   (k->module_stop_ddegc - k->module_derate_ddegc);
-    }
-    return (int32_t)(power_w * permille / 1000);
+    return interlock_capability_w(c->config, &c->image, slot, module, now_us);
 }
 
 static void fill_module(const struct control *c, uint32_t slot, uint32_t module, int64_t now_us,

@@ -24,18 +24,19 @@ bool gun_current(const struct step *st, uint32_t slot, int32_t *current_ma) {
     return true;
 }
 
-/* "Facts behind the numbers": EV maximum <= 500 V: min(500, EVmax + 50, EVSEmax); above: min(EVSEmax, 1.1 x EVmax). */
+int32_t interlock_cable_check_mv(int32_t ev_max_mv, int32_t evse_max_mv) {
+    int64_t bound_mv = (int64_t)ev_max_mv * 11 / 10;
+    if (ev_max_mv <= 500000) {
+        bound_mv = ev_max_mv + 50000 < 500000 ? ev_max_mv + 50000 : 500000;
+    }
+    return bound_mv < evse_max_mv ? (int32_t)bound_mv : evse_max_mv;
+}
+
 int32_t interlock_gun_cable_check_mv(const struct step *st, uint32_t slot) {
-    const struct config_connector *connector = slot_connector(st, slot);
-    const int64_t maximum_mv = st->view[slot].negotiated_mv;
-    if (maximum_mv == 0) {
-        return 0;
-    }
-    int64_t bound_mv = maximum_mv * 11 / 10;
-    if (maximum_mv <= 500000) {
-        bound_mv = maximum_mv + 50000 < 500000 ? maximum_mv + 50000 : 500000;
-    }
-    return bound_mv < connector->max_voltage_mv ? (int32_t)bound_mv : connector->max_voltage_mv;
+    const int32_t maximum_mv = st->view[slot].negotiated_mv;
+    return maximum_mv == 0
+               ? 0
+               : interlock_cable_check_mv(maximum_mv, slot_connector(st, slot)->max_voltage_mv);
 }
 
 /* Over-voltage emergency limit for a negotiated maximum; 1.1 times beyond the table. */

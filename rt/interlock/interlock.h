@@ -11,6 +11,13 @@
 #include "rt/image.h"
 #include "rt/request.h"
 
+/* Freshness of each source: 2.5 periods of the contract, or the figure the contract names (its sections 3 and 4). */
+#define STALE_CP_MS      300
+#define STALE_TARGETS_MS 500  /* current to zero */
+#define LOST_TARGETS_MS  2000 /* stop */
+#define STALE_STAGE_MS   1250 /* ChargeInfo, 500 ms */
+#define PERIOD_SENSE_MS  100  /* SlotSense and the contactor status */
+
 /* One contactor's book: what was commanded when, what it did, how it wears. */
 struct contactor_book {
     bool fitted;
@@ -201,6 +208,9 @@ bool interlock_may_reset(const struct interlock_state *s, const struct config *c
 uint64_t interlock_may_not_clear(const struct interlock_state *s, const struct config *config,
                                  const struct image *image, const struct interlock_in *in,
                                  uint32_t slot, uint64_t wanted, int64_t now_us);
+
+/* Voltage of the cable check: EV maximum <= 500 V: min(500, EVmax + 50, EVSEmax); above: min(EVSEmax, 1.1 x EVmax). */
+int32_t interlock_cable_check_mv(int32_t ev_max_mv, int32_t evse_max_mv);
 
 /* What a module may deliver now (rule M6): nameplate, its own word, temperature. */
 int32_t interlock_capability_w(const struct config *config, const struct image *image,

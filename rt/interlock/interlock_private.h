@@ -4,15 +4,10 @@
 
 #include "rt/interlock/interlock.h"
 
-/* Freshness of each source: 2.5 periods of the contract, or the figure the contract names (its sections 3 and 4). */
-#define STALE_CP_MS          300
-#define STALE_TARGETS_MS     500   /* current to zero */
-#define LOST_TARGETS_MS      2000  /* stop */
-#define STALE_STAGE_MS       1250  /* ChargeInfo, 500 ms */
+/* Freshness of sources that the interlocks alone look at; see interlock.h for the others. */
 #define STALE_SWITCHES_MS    500   /* SafetySwitchStatus, 200 ms */
 #define STALE_TEMPERATURE_MS 1250  /* GunTemperature, 500 ms */
 #define LOST_METER_MS        12000 /* 2 s, then 10 s on the modules' readings */
-#define PERIOD_SENSE_MS      100   /* SlotSense and the contactor status */
 
 #define T_FORCE_MS 1000 /* error stop: GC is open by then */
 #define T_FORCE_ZERO_MS                                                                            \

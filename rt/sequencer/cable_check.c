@@ -1,16 +1,5 @@
 #include "rt/sequencer/sequencer_private.h"
 
-int32_t gun_test_voltage_mv(int32_t ev_max_mv, int32_t evse_max_mv) {
-    int64_t mv = ev_max_mv;
-    if (ev_max_mv <= 500000) {
-        mv += 50000;
-        mv = mv > 500000 ? 500000 : mv;
-    } else {
-        mv = mv * 11 / 10;
-    }
-    return (int32_t)(mv > evse_max_mv ? evse_max_mv : mv);
-}
-
 static void advance(struct gun *g, const struct gun_inputs *in, enum cable_check_step step) {
     g->step = (uint8_t)step;
     g->progress_us = in->now_us;
@@ -69,8 +58,8 @@ void gun_cable_check_step(struct gun *g, const struct gun_inputs *in, const stru
     switch ((enum cable_check_step)g->step) {
     case CABLE_CHECK_CLOSE_GC:
         if (v->gc_closed && in->image->ev_max_mv.valid && in->image->ev_max_mv.value > 0) {
-            g->cable_check_mv =
-                gun_test_voltage_mv(in->image->ev_max_mv.value, gun_connector(in)->max_voltage_mv);
+            g->cable_check_mv = interlock_cable_check_mv(in->image->ev_max_mv.value,
+                                                         gun_connector(in)->max_voltage_mv);
             g->mn_mask = v->usable;
             advance(g, in, CABLE_CHECK_CLOSE_MN);
         }

@@ -93,10 +93,6 @@ bool gun_module_usable(const struct image_slot *image, const struct interlock_sl
 int32_t gun_current_limit_ma(const struct config *config, const struct interlock_slot *interlock,
                              uint32_t slot);
 
-/* Cable-check voltage of design/interlocks.md: EV maximum <= 500 V: min(500, EVmax + 50, EVSEmax), above:
- * min(EVSEmax, 1.1 x EVmax). */
-int32_t gun_test_voltage_mv(int32_t ev_max_mv, int32_t evse_max_mv);
-
 struct gun_inputs {
     int64_t now_us;
     const struct config *config;

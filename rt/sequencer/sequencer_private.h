@@ -5,16 +5,16 @@
 #include "rt/sequencer/sequencer.h"
 #include "rt/sequencer/table.h"
 
-/* Staleness of the contract: 2.5 periods of each source where no other figure stands there. */
-#define GUN_CP_MS      300
-#define GUN_HLC_MS     1250
-#define GUN_LOCK_MS    1250
-#define GUN_SENSE_MS   250
+/* Freshness as the interlocks see it (interlock.h), and of what they do not look at 2.5 periods of the contract. */
+#define GUN_CP_MS      STALE_CP_MS
+#define GUN_HLC_MS     STALE_STAGE_MS
+#define GUN_LOCK_MS    STALE_STAGE_MS
+#define GUN_SENSE_MS   (PERIOD_SENSE_MS * 5 / 2)
 #define GUN_METER_MS   625
-#define GUN_TARGETS_MS 500
-#define GUN_STATUS_MS  300 /* contactor feedback */
+#define GUN_TARGETS_MS STALE_TARGETS_MS
+#define GUN_STATUS_MS  300 /* contactor feedback: T_plc, when the PLC itself counts as silent */
 
-#define GUN_TARGETS_STOP_US 2000000 /* EVDC_Targets lost: stop */
+#define GUN_TARGETS_STOP_US ((int64_t)LOST_TARGETS_MS * 1000) /* EVDC_Targets lost: stop */
 #define GUN_RAMP_STOP_US    2000000 /* normal stop: setpoint zero and current still flows */
 #define GUN_ERROR_OPEN_US   1000000 /* error stop: open within */
 #define GUN_OPENING_US      2000000 /* GC to be confirmed open */

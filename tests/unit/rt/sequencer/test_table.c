@@ -103,13 +103,13 @@ static void test_event_name_out_of_range_is_a_question_mark(void **state) {
 /* Values by hand from design/interlocks.md. */
 static void test_cable_check_voltage_follows_the_formula(void **state) {
     (void)state;
-    assert_int_equal(gun_test_voltage_mv(420000, 1000000), 470000);
-    assert_int_equal(gun_test_voltage_mv(450000, 1000000), 500000);
-    assert_int_equal(gun_test_voltage_mv(500000, 1000000), 500000);
-    assert_int_equal(gun_test_voltage_mv(500001, 1000000), 550001);
-    assert_int_equal(gun_test_voltage_mv(800000, 1000000), 880000);
-    assert_int_equal(gun_test_voltage_mv(950000, 1000000), 1000000);
-    assert_int_equal(gun_test_voltage_mv(420000, 460000), 460000);
+    assert_int_equal(interlock_cable_check_mv(420000, 1000000), 470000);
+    assert_int_equal(interlock_cable_check_mv(450000, 1000000), 500000);
+    assert_int_equal(interlock_cable_check_mv(500000, 1000000), 500000);
+    assert_int_equal(interlock_cable_check_mv(500001, 1000000), 550001);
+    assert_int_equal(interlock_cable_check_mv(800000, 1000000), 880000);
+    assert_int_equal(interlock_cable_check_mv(950000, 1000000), 1000000);
+    assert_int_equal(interlock_cable_check_mv(420000, 460000), 460000);
 }
 
 static void test_diagram_in_the_tree_is_what_the_table_prints(void **state) {
