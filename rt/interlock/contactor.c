@@ -42,8 +42,8 @@ static bool is_boundary(unsigned kind) {
  * silent: none closes by itself, and a PLC that loses the hub opens what it holds. Every other one is unknown then. */
 static bool reads_open(const struct contactor_book *book, const struct image_contactor *feedback,
                        bool boundary, int64_t now_us, int64_t limit_us) {
-    return both(feedback, FEEDBACK_OPEN) &&
-           (heard(feedback, now_us, limit_us) || (boundary && book->confirmed));
+    return (heard(feedback, now_us, limit_us) || (boundary && book->confirmed)) &&
+           both(feedback, FEEDBACK_OPEN);
 }
 
 /* Two-sided topology of interlocks.md 4.1. */
