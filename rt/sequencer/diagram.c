@@ -11,7 +11,8 @@ static const char *id_of(unsigned state) {
 }
 
 static const char *guard_of(unsigned guard) {
-    static const char *const text[] = {"", " [recovered]", " [recovered, plugged]"};
+    static const char *const text[] = {"", " [recovered]", " [recovered, plugged, session over]",
+                                       " [recovered, plugged, no session yet]"};
     return text[guard];
 }
 

@@ -182,15 +182,16 @@ static bool event_present(enum gun_event event, struct gun *g, const struct gun_
     return false;
 }
 
-static bool guard_holds(enum gun_guard guard, const struct gun_inputs *in,
+static bool guard_holds(enum gun_guard guard, const struct gun *g, const struct gun_inputs *in,
                         const struct gun_view *v) {
     const bool plugged = v->cp == CP_STATE_B || v->cp == CP_STATE_C || v->cp == CP_STATE_D;
     const bool recovered = v->blocking == 0 && v->dead;
+    const bool free = v->lock == 0 || !gun_connector(in)->require_lock;
     switch (guard) {
     case GUN_GUARD_ALWAYS: return true;
     case GUN_GUARD_RECOVERED: return recovered;
-    case GUN_GUARD_PLUGGED:
-        return recovered && plugged && (v->lock == 0 || !gun_connector(in)->require_lock);
+    case GUN_GUARD_PLUGGED: return recovered && plugged && free && g->had_session;
+    case GUN_GUARD_NEWCOMER: return recovered && plugged && free && !g->had_session;
     }
     return false;
 }
@@ -200,6 +201,7 @@ static void follow_session(struct gun *g, struct gun_effects *effects) {
     const bool wanted = gun_rows[g->state].session != 0;
     if (wanted && !g->session) {
         g->session = true;
+        g->had_session = true;
         g->energised = false;
         g->fault = FAULT_NONE;
         g->stop_reason = STOP_REASON_NONE;
@@ -222,6 +224,9 @@ static void enter(struct gun *g, const struct gun_inputs *in, enum gun_state nex
     effects->changed = true;
     effects->from = g->state;
     effects->to = next;
+    if (g->state == GUN_STATE_FAULTED && next == GUN_STATE_PLUGGED) {
+        forget_authorisation(g); /* a token from before the fault starts nothing after it */
+    }
     g->state = next;
     g->since_us = in->now_us;
     g->progress_us = in->now_us;
@@ -260,7 +265,7 @@ static void take_event(struct gun *g, const struct gun_inputs *in, const struct 
         struct gun_cause cause;
         if (cell->action == GUN_ACTION_IGNORE ||
             !event_present((enum gun_event)e, g, in, v, &cause) ||
-            !guard_holds((enum gun_guard)cell->guard, in, v)) {
+            !guard_holds((enum gun_guard)cell->guard, g, in, v)) {
             continue;
         }
         assert(cell->action != GUN_ACTION_HOLE);
@@ -292,6 +297,7 @@ static void follow_plug(struct gun *g, const struct gun_view *v, struct gun_effe
     } else if (!g->plugged && (v->cp == CP_STATE_B || v->cp == CP_STATE_C || v->cp == CP_STATE_D)) {
         g->plugged = true;
         effects->plugged = true;
+        g->had_session = g->session; /* another vehicle, unless the last one's session still ends */
     }
 }
 

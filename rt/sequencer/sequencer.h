@@ -45,6 +45,7 @@ struct gun {
     uint8_t hlc_seen;                          /* last fresh stage: a change is progress */
     bool plugged;                              /* control pilot said B, C or D last */
     bool session;                              /* a session record runs */
+    bool had_session;                          /* of the vehicle that is plugged in */
     bool matched;                              /* PRECHARGE: voltage within dv_gc */
     bool
         test_armed; /* cable check: self-test seen in another state than passed since it was asked for */

@@ -110,7 +110,7 @@ const struct gun_transition gun_table[GUN_STATE_COUNT][GUN_EVENT_COUNT] = {
         [GUN_EVENT_EMERGENCY] = ____,               [GUN_EVENT_ERROR] = ____,
         [GUN_EVENT_STOP] = ____,                    [GUN_EVENT_VEHICLE_ERROR] = ____,
         [GUN_EVENT_VEHICLE_STOP] = ____,            [GUN_EVENT_NEXT] = IF(PLUGGED, FINISHED),
-        [GUN_EVENT_TIMEOUT] = ____,                 [GUN_EVENT_PLUGGED] = ____ },
+        [GUN_EVENT_TIMEOUT] = ____,                 [GUN_EVENT_PLUGGED] = IF(NEWCOMER, PLUGGED) },
 };
 
 /*                          next when                                              time-out              gc mn           imd              lock power                  en ses srv */

@@ -35,7 +35,8 @@ enum gun_action {
 enum gun_guard {
     GUN_GUARD_ALWAYS = 0,
     GUN_GUARD_RECOVERED, /* nothing blocks the gun any more and the output is dead */
-    GUN_GUARD_PLUGGED    /* as RECOVERED, with the vehicle still there */
+    GUN_GUARD_PLUGGED,   /* as RECOVERED, with the vehicle still there whose session is over */
+    GUN_GUARD_NEWCOMER   /* as PLUGGED, and this vehicle had no session: a reset restarts none */
 };
 
 /* Stop class that a transition raises the way down to; never lowers it. */

@@ -635,8 +635,8 @@ static void test_vehicle_that_arrives_during_a_fault_may_charge_after_it(void **
     demand_fault(b, FAULT_CONTACTOR_WELDED);
     bench_run_ms(b, 50);
     assert_int_equal(b->gun.state, GUN_STATE_FAULTED);
-    b->cp = CP_STATE_B;
-    gun_authorise(&b->gun, AUTH_SOURCE_REMOTE, "EARLY", b->now_us + 60000000);
+    b->plugged = true;
+    gun_authorise(&b->gun, AUTH_SOURCE_REMOTE, token, b->now_us + 60000000);
     bench_run_ms(b, 1000);
     assert_int_equal(b->gun.state, GUN_STATE_FAULTED);
     b->interlock.faults = 0;

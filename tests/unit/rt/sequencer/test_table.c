@@ -22,7 +22,7 @@ static void test_table_every_cell_is_filled(void **state) {
             }
             assert_true(cell->next < GUN_STATE_COUNT);
             assert_true(cell->stop < STOP_CLASS_COUNT);
-            assert_true(cell->guard <= GUN_GUARD_PLUGGED);
+            assert_true(cell->guard <= GUN_GUARD_NEWCOMER);
             if (cell->action == GUN_ACTION_GO) {
                 assert_true(cell->next != GUN_STATE_NONE);
             }
