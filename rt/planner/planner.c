@@ -234,7 +234,7 @@ static void write_modules(struct planner_state *state, uint32_t slot, const stru
         m->mn = s->module[j].healthy;
         m->run = (mask & (1u << j)) != 0 && able_ma[j] > 0;
         m->set_mv = m->run ? w->set_mv : 0;
-        m->set_ma = m->run && sum_ma > 0 ? (int32_t)((int64_t)total_ma * able_ma[j] / sum_ma) : 0;
+        m->set_ma = m->run ? (int32_t)((int64_t)total_ma * able_ma[j] / sum_ma) : 0;
     }
 }
 

@@ -79,8 +79,15 @@ static void serve_plant(void) {
     if (fd < 0) {
         return;
     }
-    ssize_t count = recv(fd, plant_heard, sizeof plant_heard - 1, 0);
-    plant_heard[count > 0 ? count : 0] = '\0';
+    size_t length = 0;
+    ssize_t count = 1;
+    plant_heard[0] = '\0';
+    /* a request ends with its newline, in however many pieces it comes */
+    while (count > 0 && strchr(plant_heard, '\n') == NULL && length < sizeof plant_heard - 1) {
+        count = recv(fd, plant_heard + length, sizeof plant_heard - 1 - length, 0);
+        length += count > 0 ? (size_t)count : 0;
+        plant_heard[length] = '\0';
+    }
     plant_heard[strcspn(plant_heard, "\n")] = '\0';
     (void)!send(fd, plant_answer, strlen(plant_answer), MSG_NOSIGNAL);
     close(fd);

@@ -390,6 +390,77 @@ static void test_planner_starting_gun_has_its_two_amperes_reserved(void **state)
     assert_false(out.slot[1].module[0].run);
 }
 
+static void test_planner_starting_gun_short_of_power_says_why(void **state) {
+    (void)state;
+    in.site_limit_w = 1500;
+    in.site_limit_reason = LIMIT_REASON_LEASE;
+    serve(1, 0, 0);
+    in.slot[1].served = false;
+    in.slot[1].state = GUN_STATE_CABLE_CHECK;
+    cycle();
+    assert_int_equal(out.slot[1].budget_w, 1500);
+    assert_int_equal(out.slot[1].reason, LIMIT_REASON_LEASE);
+    in.site_limit_w = 60000;
+    in.slot[0].committed_w = 59000; /* has not come down yet */
+    cycle();
+    assert_int_equal(out.slot[1].budget_w, 1500); /* what it holds; 1 kW is free less that */
+    assert_int_equal(out.slot[1].reason, LIMIT_REASON_RAMP);
+    in.slot[0].committed_w = 0;
+    cycle();
+    assert_int_equal(out.slot[1].budget_w, 2000);
+    assert_int_equal(out.slot[1].reason, LIMIT_REASON_NONE);
+    in.slot[1].faulted = true;
+    cycle();
+    assert_int_equal(out.slot[1].budget_w, 0);
+    assert_int_equal(out.slot[1].reason, LIMIT_REASON_FAULT);
+}
+
+static void test_planner_vehicle_without_maxima_is_bounded_by_the_rest(void **state) {
+    (void)state;
+    serve(0, 500000, 100000);
+    in.slot[0].ev_max_mv = in.slot[0].ev_max_ma = in.slot[0].ev_max_w = 0;
+    cycle();
+    assert_int_equal(out.slot[0].budget_w, 50000);
+    assert_int_equal(out.slot[0].module[0].set_mv, 500000);
+    assert_int_equal(out.slot[0].reason, LIMIT_REASON_VEHICLE); /* its target */
+}
+
+static void test_planner_gun_on_its_way_down_is_given_no_current(void **state) {
+    (void)state;
+    serve(0, 500000, 100000);
+    cycle_and_follow(2);
+    in.slot[0].ramping_down = true;
+    cycle();
+    assert_int_equal(out.slot[0].owner, 0);
+    assert_true(out.slot[0].module[0].mn && !out.slot[0].module[0].run);
+    assert_int_equal(sum_ma(0), 0);
+    assert_int_equal(out.slot[0].budget_w, 2000); /* of the weld test: 2 A x 1000 V */
+}
+
+static void test_planner_target_of_a_millivolt_overflows_nothing(void **state) {
+    (void)state;
+    serve(0, 1, 100000);
+    cycle();
+    assert_int_equal(out.slot[0].module[0].set_mv, 1);
+    assert_int_equal(sum_ma(0), 100000); /* 100 A x 1 mV is no power */
+    assert_int_equal(out.slot[0].budget_w, 0);
+}
+
+static void test_planner_module_off_the_bus_is_not_taken_for_more_power(void **state) {
+    (void)state;
+    serve(0, 500000, 40000);
+    in.slot[0].module[0].connected = false;
+    cycle_and_follow(2);
+    assert_true(out.slot[0].module[1].run && !out.slot[0].module[0].run);
+    in.slot[0].target_ma = 100000;
+    cycle_and_follow(2);
+    assert_true(out.slot[0].module[0].mn && !out.slot[0].module[0].run);
+    assert_int_equal(out.slot[0].module[1].set_ma, 60000);
+    in.slot[0].module[0].connected = true;
+    cycle_and_follow(2);
+    assert_int_equal(sum_ma(0), 100000);
+}
+
 static void test_planner_offer_is_what_the_gun_could_have(void **state) {
     (void)state;
     serve(0, 500000, 20000);
@@ -485,6 +556,11 @@ int main(void) {
         TEST(test_planner_newcomer_waits_until_others_have_measurably_come_down),
         TEST(test_planner_random_cycles_never_exceed_the_site_limit),
         TEST(test_planner_starting_gun_has_its_two_amperes_reserved),
+        TEST(test_planner_starting_gun_short_of_power_says_why),
+        TEST(test_planner_vehicle_without_maxima_is_bounded_by_the_rest),
+        TEST(test_planner_gun_on_its_way_down_is_given_no_current),
+        TEST(test_planner_target_of_a_millivolt_overflows_nothing),
+        TEST(test_planner_module_off_the_bus_is_not_taken_for_more_power),
         TEST(test_planner_offer_is_what_the_gun_could_have),
         TEST(test_planner_hostile_input_is_survived),
         TEST(test_planner_same_input_same_output),
