@@ -133,7 +133,7 @@ bool control_rx(struct control *c, uint32_t interface, const struct can_frame *f
     case CAN_ROUTE_MODULE: return module_frame(c, &to, frame, now_us);
     case CAN_ROUTE_ERROR: error_frame(c, interface, frame, now_us); return true;
     case CAN_ROUTE_UNKNOWN:
-    case CAN_ROUTE_FORMAT: break;
+    case CAN_ROUTE_FORMAT: c->refused[interface]++; break;
     }
     return false;
 }

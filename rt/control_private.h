@@ -89,6 +89,8 @@ struct control {
     int64_t rule_reported_us[RULE_COUNT];
     enum interface_state interface[RM_INTERFACES_MAX];
     uint32_t restarts[RM_INTERFACES_MAX];
+    uint32_t refused
+        [RM_INTERFACES_MAX]; /* frames that are nobody's: standard, RTR, wrong length, unknown id */
     uint32_t pending_count, pending_dropped;
     struct event pending[CONTROL_PENDING_MAX];
     struct control_slot slot[RM_SLOTS_MAX];

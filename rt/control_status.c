@@ -192,6 +192,7 @@ void control_status(const struct control *c, int64_t now_us, struct status *out)
     for (uint32_t i = 0; i < c->config->interfaces; i++) {
         out->interface[i].state = (uint8_t)c->interface[i];
         out->interface[i].restarts = c->restarts[i];
+        out->interface[i].rx_dropped = c->refused[i];
     }
     for (uint32_t i = 0; i < c->config->slots; i++) {
         fill_slot(c, i, now_us, &out->slot[i]);

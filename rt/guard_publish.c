@@ -69,13 +69,14 @@ static void fill_interfaces(struct guard *g) {
     g->status.interfaces = g->in.config->interfaces;
     for (uint32_t i = 0; i < g->in.config->interfaces; i++) {
         const struct bus *bus = &g->bus[i];
+        const uint32_t refused = g->status.interface[i].rx_dropped; /* by control_status() */
         g->status.interface[i] = (struct status_interface){
             .state = (uint8_t)bus->state,
             .restarts = bus->counters.restarts,
             .rx_frames = bus->counters.rx_frames,
             .tx_frames = bus->counters.tx_frames,
             .tx_overflow = bus->counters.tx_deferred + bus->counters.tx_dropped,
-            .rx_dropped = bus->counters.rx_dropped + bus->counters.rx_malformed,
+            .rx_dropped = refused + bus->counters.rx_dropped + bus->counters.rx_malformed,
             .error_frames = bus->counters.error_frames,
         };
     }

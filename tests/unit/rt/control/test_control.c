@@ -738,6 +738,23 @@ static void test_healthy_meter_is_not_reported(void **state) {
     assert_int_equal(hub->events_by_type[EVENT_METER], 0);
 }
 
+/* Kernel filters keep them away from CAN; a socket bus has none. */
+static void test_frames_of_the_wrong_format_are_counted(void **state) {
+    (void)state;
+    static const struct can_frame refused[] = {
+        {.can_id = 0x150, .len = 8},                 /* standard */
+        {.can_id = 0x7ff0 | CAN_EFF_FLAG, .len = 8}, /* nobody's */
+        {.can_id = 0x1500000 | CAN_EFF_FLAG | CAN_RTR_FLAG, .len = 8},
+    };
+    (void)shown(0);
+    const uint32_t before = hub->status.interface[0].rx_dropped;
+    for (unsigned n = 0; n < sizeof refused / sizeof refused[0]; n++) {
+        control_rx(hub->control, 0, &refused[n], hub->now_us);
+        (void)shown(0);
+        assert_int_equal(hub->status.interface[0].rx_dropped, before + n + 1);
+    }
+}
+
 static void test_module_bus_down_is_an_error_stop_at_once(void **state) {
     (void)state;
     const uint32_t bus = config.slot[0].module[0].interface;
@@ -952,6 +969,7 @@ int main(void) {
         TEST(test_faulted_gun_that_stays_plugged_is_no_rejected_proposal),
         TEST(test_broken_power_path_is_no_rejected_proposal),
         TEST(test_healthy_meter_is_not_reported),
+        TEST(test_frames_of_the_wrong_format_are_counted),
         TEST(test_module_bus_down_is_an_error_stop_at_once),
         TEST(test_interface_changes_are_reported_once),
         TEST(test_more_events_than_a_batch_holds_come_in_the_next_step),

@@ -94,6 +94,7 @@ void control_plan_input(const struct control *c, int64_t now_us, struct plan_inp
 void control_status(const struct control *c, int64_t now_us, struct status *out) {
     (void)now_us;
     out->slots = c->config->slots;
+    memset(out->interface, 0, sizeof out->interface);
     memset(out->slot, 0, sizeof out->slot[0] * c->config->slots);
 }
 
