@@ -151,11 +151,11 @@ def in_guest(args):
         programs["/opt/bin/" + name] = os.path.join(args.bin, name)
     for name in ("cyclictest", "hackbench", "stress-ng", "taskset"):
         programs["/usr/bin/" + name] = shutil.which(name)
-    files = {"/opt/ringmain/configs/hub.json": guest_config(virtual)}
+    cpu, guns = (0, 2) if virtual else (1, 4)
+    files = {"/opt/ringmain/configs/hub.json": guest_config(virtual, cpu)}
     for path in ("tests/plant/run.py", "benchmarks/latency/run.py"):
         with open(os.path.join(TOP, path)) as f:
             files["/opt/ringmain/" + path] = f.read()
-    cpu, guns = (0, 2) if virtual else (1, 4)
     names = ["plc0", "mod0"]
     script = "\n".join(["/opt/ip link add %s type vcan && /opt/ip link set %s up" % (n, n) for n in names] + [
         "for l in %s; do" % " ".join(args.loads),
@@ -177,7 +177,7 @@ def in_guest(args):
     return entries
 
 
-def guest_config(virtual):
+def guest_config(virtual, cpu):
     """A hub small enough for software emulation: four guns (two in virtual time) on one PLC bus and one module bus."""
     guns = 2 if virtual else 4
     return json.dumps({
@@ -186,6 +186,7 @@ def guest_config(virtual):
         "modules": {"protocol": "infypower", "interfaces": [{"name": "mod0", "bitrateKbps": 125}]},
         "connectors": [{"id": i + 1, "plcId": i, "canInterface": "plc0"} for i in range(guns)],
         "modulePowerKW": 30, "gridLimitKW": 60 * guns, "failSafeLimitKW": 30 * guns,
+        "rt": {"guardCpu": cpu, "plannerCpu": cpu, "watchdogTimeoutSeconds": 60},  # programs do not inherit an isolated CPU
     })
 
 
