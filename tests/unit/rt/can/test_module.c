@@ -374,6 +374,77 @@ static void test_module_full_batch_is_tried_again(void **state) {
     assert_int_equal(infy(INFYPOWER_ON_OFF, NULL), 1);
 }
 
+static void step_with_room_for(uint32_t frames) {
+    b->now_us += 5 * MS;
+    b->tx.count = FRAME_BATCH_MAX - frames;
+    step(true);
+    step(false);
+}
+
+static void test_module_batch_full_in_the_middle_of_a_change_is_said_again_whole(void **state) {
+    (void)state;
+    static const struct {
+        enum module_protocol protocol;
+        uint32_t start_frames, change_frames;
+    } row[] = {{MODULE_PROTOCOL_INFYPOWER, 2, 1}, {MODULE_PROTOCOL_MAXWELL, 3, 2}};
+    for (size_t i = 0; i < 2; i++) {
+        for (uint32_t room = 0; room < row[i].start_frames; room++) {
+            start(row[i].protocol);
+            run(500 * MS);
+            want(true, 400000, 10000);
+            step_with_room_for(room);
+            assert_false(image.sent_run); /* half a message is none */
+            run(200 * MS);
+            assert_true(image.sent_run);
+            assert_int_equal(image.sent_mv, 400000);
+            assert_int_equal(image.sent_ma, 10000);
+        }
+        for (uint32_t room = 0; room < row[i].change_frames; room++) {
+            start(row[i].protocol);
+            want(true, 400000, 10000);
+            run(520 * MS);
+            want(true, 410000, 12000);
+            step_with_room_for(room);
+            assert_int_equal(image.sent_mv, 400000);
+            assert_int_equal(image.sent_ma, 10000);
+            run(200 * MS);
+            assert_int_equal(image.sent_mv, 410000);
+            assert_int_equal(image.sent_ma, 12000);
+        }
+    }
+}
+
+static void test_module_polls_without_room_are_asked_in_the_next_step(void **state) {
+    (void)state;
+    for (int protocol = 0; protocol < 2; protocol++) {
+        start(protocol == 0 ? MODULE_PROTOCOL_INFYPOWER : MODULE_PROTOCOL_MAXWELL);
+        run(500 * MS);
+        for (int64_t end = b->now_us + 5 * SECOND; b->now_us < end;) {
+            step_with_room_for(0); /* five seconds without any room: everything is due */
+        }
+        run(5 * MS);
+        assert_int_equal(b->tx.count, 4); /* off again, output, status, one of the slow ones */
+    }
+}
+
+static void test_module_maxwell_sends_only_what_changed(void **state) {
+    (void)state;
+    start(MODULE_PROTOCOL_MAXWELL);
+    want(true, 400000, 10000);
+    run(SECOND);
+    do {
+        run(5 * MS);
+    } while (maxw(3, MAXWELL_SET_VOLTAGE, NULL) == 0); /* a refresh: the next in 500 ms */
+    want(true, 400000, 12000);
+    run(200 * MS);
+    assert_int_equal(maxw(3, MAXWELL_SET_VOLTAGE, NULL), 0);
+    assert_int_equal(maxw(3, MAXWELL_SET_CURRENT, NULL), 1);
+    want(true, 410000, 12000);
+    run(200 * MS);
+    assert_int_equal(maxw(3, MAXWELL_SET_VOLTAGE, NULL), 1);
+    assert_int_equal(maxw(3, MAXWELL_SET_CURRENT, NULL), 0);
+}
+
 static void test_module_after_loss_is_told_first_and_believed_afterwards(void **state) {
     (void)state;
     start(MODULE_PROTOCOL_INFYPOWER);
@@ -517,6 +588,23 @@ static void test_module_maxwell_readings(void **state) {
     assert_false(image.voltage_mv.valid);
 }
 
+static void test_module_maxwell_refusal_and_unknown_register_are_heard_but_not_used(void **state) {
+    (void)state;
+    start(MODULE_PROTOCOL_MAXWELL);
+    maxw_reply(BENCH_BYTES(0x41, 0xF2, 0, 0x01, 0x43, 0xC8, 0, 0)); /* not 0xF0: refused */
+    assert_int_equal(driver.refusals, 1);
+    assert_false(image.voltage_mv.valid);
+    assert_int_equal(image.last_rx_us, b->now_us);
+    maxw_reply(BENCH_BYTES(0x41, 0xF0, 0, 0x7E, 0x43, 0xC8, 0, 0)); /* no such reading */
+    maxw_reply(BENCH_BYTES(0x42, 0xF0, 0, 0x7E, 0x43, 0xC8, 0, 0));
+    assert_false(image.voltage_mv.valid || image.current_ma.valid || image.on.valid);
+    assert_int_equal(image.alarm_bits, 0);
+    image.last_rx_us = 0;
+    maxw_reply(BENCH_BYTES(0x55, 0xF0, 0, 0x01, 0x43, 0xC8, 0, 0)); /* no reply of the protocol */
+    assert_int_equal(image.last_rx_us, 0);
+    assert_false(image.voltage_mv.valid);
+}
+
 static void test_module_maxwell_capability_needs_all_parts(void **state) {
     (void)state;
     start(MODULE_PROTOCOL_MAXWELL);
@@ -638,6 +726,10 @@ int main(void) {
         cmocka_unit_test(test_module_polls_of_a_bus_take_turns),
         cmocka_unit_test(test_module_out_of_range_setpoint_is_off),
         cmocka_unit_test(test_module_full_batch_is_tried_again),
+        cmocka_unit_test(test_module_batch_full_in_the_middle_of_a_change_is_said_again_whole),
+        cmocka_unit_test(test_module_polls_without_room_are_asked_in_the_next_step),
+        cmocka_unit_test(test_module_maxwell_sends_only_what_changed),
+        cmocka_unit_test(test_module_maxwell_refusal_and_unknown_register_are_heard_but_not_used),
         cmocka_unit_test(test_module_after_loss_is_told_first_and_believed_afterwards),
         cmocka_unit_test(test_module_after_loss_an_off_module_is_told_off),
         cmocka_unit_test(test_module_status_is_asked_for_faster_after_a_change),

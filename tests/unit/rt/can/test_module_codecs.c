@@ -49,6 +49,7 @@ static void test_float32_extremes_encode(void **state) {
     (void)state;
     assert_int_equal(float32_from_milli(INT32_MAX), bits_of(2147483.647f));
     assert_int_equal(float32_from_milli(INT32_MIN), bits_of(-2147483.648f));
+    assert_int_equal(float32_from_milli(65535999), bits_of(65536.0f)); /* rounds to a power of 2 */
 }
 
 static void test_float32_nan_and_infinity_are_refused(void **state) {
@@ -67,6 +68,7 @@ static void test_float32_out_of_range_is_refused(void **state) {
     assert_false(float32_to_milli(bits_of(1500.01f), 0, 1500000, &value));
     assert_false(float32_to_milli(bits_of(-0.01f), 0, 1500000, &value));
     assert_false(float32_to_milli(bits_of(3.4e38f), INT32_MIN, INT32_MAX, &value));
+    assert_false(float32_to_milli(bits_of(8388608.0f), INT32_MIN, INT32_MAX, &value)); /* 2^23 */
     assert_false(float32_to_milli(bits_of(2147484.0f), INT32_MIN, INT32_MAX, &value));
     assert_int_equal(value, 77);
     assert_true(float32_to_milli(bits_of(1500.0f), 0, 1500000, &value));
@@ -234,6 +236,8 @@ static void test_infypower_setpoint_out_of_range_is_refused(void **state) {
     struct infypower_setpoint out;
     assert_false(
         infypower_decode_setpoint((const uint8_t[8]){0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, &out));
+    assert_false(
+        infypower_decode_setpoint((const uint8_t[8]){0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, &out));
 }
 
 static void test_infypower_output_golden(void **state) {
@@ -280,6 +284,16 @@ static void test_infypower_capabilities_golden(void **state) {
     assert_false(infypower_encode_capabilities(&out, again));
     out.power_w = -10;
     assert_false(infypower_encode_capabilities(&out, again));
+    out.power_w = 30000;
+    const struct infypower_capabilities good = out;
+    out.voltage_max_mv = -1;
+    assert_false(infypower_encode_capabilities(&out, again));
+    out = good;
+    out.voltage_min_mv = 65536000;
+    assert_false(infypower_encode_capabilities(&out, again));
+    out = good;
+    out.current_max_ma = 6553600;
+    assert_false(infypower_encode_capabilities(&out, again));
 }
 
 static void test_infypower_external_golden(void **state) {
@@ -292,6 +306,11 @@ static void test_infypower_external_golden(void **state) {
     uint8_t again[8];
     assert_true(infypower_encode_external(&out, again));
     assert_memory_equal(again, data, 8);
+    out.voltage_mv = -1;
+    assert_false(infypower_encode_external(&out, again));
+    out.voltage_mv = 400000;
+    out.available_ma = 6553600;
+    assert_false(infypower_encode_external(&out, again));
 }
 
 static void test_infypower_status_golden(void **state) {
@@ -308,6 +327,8 @@ static void test_infypower_status_golden(void **state) {
     assert_true(infypower_encode_status(&out, again));
     assert_memory_equal(again, data, 8);
     out.temperature_ddegc = 1280;
+    assert_false(infypower_encode_status(&out, again));
+    out.temperature_ddegc = -1290;
     assert_false(infypower_encode_status(&out, again));
 }
 

@@ -294,6 +294,27 @@ static void test_limits_none_for_a_slot_without_gun(void **state) {
     assert_true(bench_sent(b, 0x390, NULL) > 0);
 }
 
+/* A batch without room: nothing counts as sent, and all of it goes out as soon as there is room. */
+static void test_tx_full_batch_is_tried_again(void **state) {
+    (void)state;
+    struct bench *b = quiet();
+    b->cmd.offer_w = 12300;
+    b->cmd.lock = true;
+    b->now_us += 200 * MS; /* the present values are due too */
+    b->tx.count = FRAME_BATCH_MAX;
+    b->tx.dropped = 0;
+    plc_tx_rest(&b->plc, &b->config, &b->cmd, &b->image, &b->tx, b->now_us);
+    assert_int_equal(b->tx.dropped, 3);
+    frame_batch_clear(&b->tx);
+    plc_tx_rest(&b->plc, &b->config, &b->cmd, &b->image, &b->tx, b->now_us);
+    uint32_t lock = 0;
+    assert_int_equal(b->tx.count, 3);
+    assert_int_equal(bench_sent(b, LIMITS, NULL), 1);
+    assert_int_equal(bench_sent(b, PRESENT, NULL), 1);
+    assert_int_equal(sent(b, LOCK, &lock), 1);
+    assert_int_equal(lock, 1);
+}
+
 static void test_tx_interface_down_sends_nothing(void **state) {
     (void)state;
     struct bench *b = quiet();
@@ -364,6 +385,7 @@ int main(void) {
         cmocka_unit_test(test_limits_every_second_golden),
         cmocka_unit_test(test_limits_on_change_but_not_faster_than_100_ms),
         cmocka_unit_test(test_limits_none_for_a_slot_without_gun),
+        cmocka_unit_test(test_tx_full_batch_is_tried_again),
         cmocka_unit_test(test_tx_interface_down_sends_nothing),
         cmocka_unit_test(test_tx_every_frame_is_extended_with_eight_bytes_and_the_plc_id),
         cmocka_unit_test(test_tx_periodic_frames_of_different_slots_are_spread),
