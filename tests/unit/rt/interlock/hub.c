@@ -282,3 +282,20 @@ bool hub_noted(const struct hub *hub, enum rule_id rule, uint32_t slot) {
     }
     return false;
 }
+
+void hub_all_charging(struct hub *hub) {
+    for (uint32_t slot = 0; slot < hub->config.slots; ++slot) {
+        hub_charging(hub, slot, 400000, 10000);
+    }
+}
+
+void hub_assert_all_off(const struct hub *hub, uint32_t slot) {
+    const struct output_slot *out = &hub->out.slot[slot];
+    assert_false(out->gc);
+    for (uint32_t m = 0; m < hub->config.slot[slot].module_count; ++m) {
+        assert_false(out->module[m].run);
+        assert_false(out->module[m].mn);
+        assert_int_equal(out->module[m].set_ma, 0);
+    }
+    assert_false(out->permit);
+}

@@ -57,6 +57,9 @@ void hub_cable_check(struct hub *hub, uint32_t slot, int32_t max_mv);
 void hub_charging(struct hub *hub, uint32_t slot, int32_t mv, int32_t ma);
 void hub_ask(struct hub *hub, uint32_t slot, int32_t mv, int32_t ma); /* all modules of the slot */
 
+void hub_all_charging(struct hub *hub); /* every gun, at 400 V and 10 A per module */
+void hub_assert_all_off(const struct hub *hub, uint32_t slot);
+
 bool hub_noted(const struct hub *hub, enum rule_id rule, uint32_t slot);
 int64_t hub_sum_ma(const struct hub *hub, uint32_t slot);
 
