@@ -17,7 +17,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FLOOR = os.path.join(TOP, "tests", "coverage_floor.json")
 BUILT = os.path.join(TOP, "build", "cov")
 MEASURED = re.compile(r"(shm|configs|rt)/")
-SLACK_PERCENT = 0.3  # timing decides a few branches of shm and io
+SLACK_PERCENT = 0.3
+TIMED = {"shm", "rt", "rt/io"}  # where the timing of threads and processes decides a few branches
+TIMED_SLACK_PERCENT = 1.5
 
 
 def objects():
@@ -117,7 +119,8 @@ def main():
     print("%-16s %8s %9s %7s   floor" % ("folder", "lines %", "branch %", "missed"))
     for folder in sorted(measured):
         m, f = measured[folder], floor.get(folder, {})
-        low = (not f and not args.record) or any(m[k] < f[k] - SLACK_PERCENT for k in f)
+        slack = TIMED_SLACK_PERCENT if folder in TIMED else SLACK_PERCENT
+        low = (not f and not args.record) or any(m[k] < f[k] - slack for k in f)
         print("%-16s %8.1f %9.1f %7d   %s" % (folder, m["line_percent"], m["branch_percent"], m["branches_missed"], " ".join(str(f[k]) for k in sorted(f)) or "none: ./hub cov --record"))
         print(("not ok" if low else "ok") + " coverage: " + folder)
         bad += low
