@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 PERIOD_US = 50000
 HIST_US = 100000
+VIRTUAL_HIST_US = 2000
 HEAPCHECK = "ringmain-rt-heapcheck"  # ringmain-rt with the heap counted; otherwise the program as it ships
 
 
@@ -80,14 +81,14 @@ def stop_load(load):
         process.wait()
 
 
-def measure(hub_class, bin_dir, out, config, transport, rt_args, cpu, housekeeping, seconds, load_kind, guns):
+def measure(hub_class, bin_dir, out, config, transport, rt_args, cpu, housekeeping, seconds, load_kind, guns, hist_us):
     """One entry: hub with charging guns, the load, cyclictest beside the planner."""
     hub = hub_class(out, bin_dir, config, plant_args=["--handshake", "fast"], rt_args=rt_args)
     if transport:
         for child in (hub.plant, hub.rt):
             child.command[child.command.index("--transport") + 1] = transport
     hub.rt.command[0] = os.path.join(bin_dir, HEAPCHECK)
-    load = []
+    load, cyclic = [], None
     try:
         hub.start()
         hub.wait_for(lambda: subprocess.run([os.path.join(bin_dir, "ringmainctl"), "--shm", hub.shm, "status"], capture_output=True).returncode == 0,
@@ -105,16 +106,24 @@ def measure(hub_class, bin_dir, out, config, transport, rt_args, cpu, housekeepi
         time.sleep(2)
         before = json.loads(hub.ctl("latency", "--json"))
         cycles = int(seconds * 1e6 / PERIOD_US)
-        cyclic = subprocess.run(["cyclictest", "-p", "80", "-i", str(PERIOD_US), "-a", str(cpu), "-t", "1", "-m", "-q", "-h", str(HIST_US),
-                                 "-l", str(cycles), "--secaligned=7500", "--policy=fifo"],
-                                capture_output=True, text=True, timeout=seconds * 20 + 120)
+        # One window for both: printing the histogram takes a slow machine longer than measuring it.
+        cyclic = subprocess.Popen(["cyclictest", "-p", "80", "-i", str(PERIOD_US), "-a", str(cpu), "-t", "1", "-m", "-q", "-h", str(hist_us),
+                                   "-l", str(cycles), "--secaligned=7500", "--policy=fifo"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(seconds)
         after = json.loads(hub.ctl("latency", "--json"))
         status = hub.status()
         report = hub.plant_ask(cmd="report")
+        output, complaint = cyclic.communicate(timeout=seconds * 20 + 120)
     finally:
+        if cyclic is not None and cyclic.poll() is None:
+            cyclic.kill()
+            cyclic.wait()
         stop_load(load)
         hub.stop()
-    theirs, their_max, beyond = parse_cyclictest(cyclic.stdout)
+    if cyclic.returncode:
+        raise RuntimeError("cyclictest: %s" % complaint.strip())
+    theirs, their_max, beyond = parse_cyclictest(output)
     ours = planner_delta(before, after)
     ours_max = max(v for v, _ in ours)
     if after["planner_wake"]["max_ns"] > before["planner_wake"]["max_ns"]:
@@ -159,8 +168,8 @@ def in_guest(args):
     names = ["plc0", "mod0"]
     script = "\n".join(["/opt/ip link add %s type vcan && /opt/ip link set %s up" % (n, n) for n in names] + [
         "for l in %s; do" % " ".join(args.loads),
-        "python3 /opt/ringmain/benchmarks/latency/run.py --bin /opt/bin --where inside --loads $l --seconds %g --cpu %d --guns %d --json /tmp/$l.json > /tmp/$l.log 2>&1"
-        % (args.seconds, cpu, guns),
+        "python3 /opt/ringmain/benchmarks/latency/run.py --bin /opt/bin --where inside --loads $l --seconds %g --cpu %d --guns %d --histogram %d --json /tmp/$l.json > /tmp/$l.log 2>&1"
+        % (args.seconds, cpu, guns, VIRTUAL_HIST_US if virtual else HIST_US),
         'if [ -s /tmp/$l.json ]; then pass "measured $l"; keep $l.json /tmp/$l.json; else fail "measuring $l: $(tail -c 600 /tmp/$l.log | tr "\\n" " ")"; fi',
         "done"])
     append = "" if virtual else "isolcpus=managed_irq,domain,1 nohz_full=1 rcu_nocbs=1 irqaffinity=0"
@@ -222,6 +231,7 @@ def main():
     parser.add_argument("--virtual-seconds", type=float, default=30, help="of guest time, in virtual time")
     parser.add_argument("--timeout", type=float, default=2400)
     parser.add_argument("--cpu", type=int)
+    parser.add_argument("--histogram", type=int, default=HIST_US, help=argparse.SUPPRESS)
     parser.add_argument("--guns", type=int, default=12)
     args = parser.parse_args()
     sys.path.insert(0, os.path.join(TOP, "tests", "plant"))
@@ -236,7 +246,7 @@ def main():
             entry = measure(demo.Hub, args.bin, os.path.join("/tmp" if inside else os.path.join(TOP, "out"), "latency-" + load),
                             "/opt/ringmain/configs/hub.json" if inside else os.path.join(TOP, "configs", "charger.json"),
                             "socketcan" if inside else None, [] if inside and os.path.exists("/dev/watchdog") else ["--development"], cpu, online,
-                            args.seconds, load, args.guns)
+                            args.seconds, load, args.guns, args.histogram)
             entry["where"] = args.where if inside else "host"
             entries.append(entry)
     if args.where in ("guest", "all"):
