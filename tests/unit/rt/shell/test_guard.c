@@ -157,9 +157,11 @@ static int teardown(void **state) {
     return 0;
 }
 
+/* That much time, and as many ticks served as belong to it: while others had the processor nothing was done. */
 static void run_ms(int ms) {
-    int64_t end_ns = clock_now_ns() + ms * MS;
-    while (clock_now_ns() < end_ns) {
+    const uint64_t ticks = guard.ticks + (uint64_t)(ms * MS / EXCHANGE_GUARD_PERIOD_NS);
+    const int64_t end_ns = clock_now_ns() + ms * MS, limit_ns = end_ns + 5000 * MS;
+    while (clock_now_ns() < end_ns || (guard.ticks < ticks && clock_now_ns() < limit_ns)) {
         (void)uring_wait(&guard.uring, 5 * MS);
         guard_pass(&guard);
     }
@@ -233,19 +235,24 @@ static void test_guard_single_frames_that_can_wait_share_steps(void **state) {
     uint32_t steps = control.steps, frames = control.frames;
     int64_t start_ns = clock_now_ns();
     int64_t end_ns = start_ns + 100 * MS;
-    uint32_t said = 0;
+    uint32_t said = 0, due = 0;
     while (clock_now_ns() < end_ns) {
         say(said % config.interfaces, 0x210u | CAN_EFF_FLAG);
         said++;
         (void)uring_wait(&guard.uring, guard_wait_limit_ns(&guard, clock_now_ns()));
+        const uint32_t heard = control.frames;
+        const int64_t stepped_ns = guard.stepped_ns;
+        const bool waited = guard.frames_pending;
         guard_pass(&guard);
+        due += (waited || control.frames != heard) && guard.now_ns - stepped_ns >= GUARD_GATHER_NS;
     }
-    assert_true(said > 300);
+    assert_true(said > due);
     assert_in_range(control.frames - frames, said - 1, said);
     /* one a millisecond, and one a tick; the clock may have run on in the last pass */
     int64_t took_ms = (clock_now_ns() - start_ns) / MS + 1;
     assert_true(control.steps - steps <= (uint32_t)(took_ms + took_ms / 5 + 2));
-    assert_true(control.steps - steps >= 20);
+    /* and none of those left out, however much of the time others had the processor */
+    assert_true(due > 0 && control.steps - steps >= due);
 }
 
 /* What waits does so for a millisecond, not for the tick. */
@@ -558,19 +565,24 @@ static void test_guard_and_planner_exchange_every_cycle(void **state) {
     (void)state;
     run_ms(10);
     phase_init(&cycle.phase, 50 * MS, EXCHANGE_PLANNER_OFFSET_NS, clock_now_ns());
-    for (int n = 0; n < 4; n++) {
+    uint64_t late = 0; /* others had the processor for longer than a cycle */
+    for (uint32_t n = 0; n < 4; n++) {
         while (clock_now_ns() < cycle.phase.due_ns) {
             run_ms(1);
         }
+        const int64_t next_ns = cycle.phase.due_ns + 50 * MS;
         cycle_once(&cycle, clock_now_ns());
+        late += clock_now_ns() >= next_ns;
+        for (int i = 0; i < 1000 && control.proposals == n; i++) {
+            run_ms(1);
+        }
+        assert_int_equal(control.proposals, n + 1);
     }
-    run_ms(10);
-    assert_int_equal(control.proposals, 4);
     struct telemetry t[8];
     assert_int_equal(shm_telemetry_read(&peer, t, 8), 4);
     assert_int_equal(t[3].cycle, 4);
     assert_int_equal(t[3].start_mono_ns % (50 * MS), EXCHANGE_PLANNER_OFFSET_NS);
-    assert_int_equal(cycle.overruns, 0);
+    assert_true(cycle.overruns <= late);
 }
 
 static void test_cycle_not_finished_at_next_release_is_an_overrun(void **state) {
