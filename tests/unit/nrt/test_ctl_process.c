@@ -111,6 +111,9 @@ static int ctl(const char *words) {
     for (char *word = strtok(copy, " "); word != NULL && n < 31; word = strtok(NULL, " ")) {
         arguments[n++] = word;
     }
+    if (rt.shm.segment != NULL) {
+        fake_tick(&rt); /* what the test set is published before anybody reads */
+    }
     int out_pipe[2], err_pipe[2];
     assert_int_equal(pipe2(out_pipe, O_CLOEXEC | O_NONBLOCK), 0);
     assert_int_equal(pipe2(err_pipe, O_CLOEXEC | O_NONBLOCK), 0);
