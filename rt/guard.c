@@ -15,7 +15,6 @@
 #define PLACE_COMMANDS  RM_INTERFACES_MAX
 #define PLACE_LINKS     (RM_INTERFACES_MAX + 1)
 #define PLACES          (RM_INTERFACES_MAX + 2)
-#define WAIT_LIMIT_NS   (4 * EXCHANGE_GUARD_PERIOD_NS) /* a tick that never came: look all the same */
 #define WAIT_ERRORS_MAX 100
 
 void guard_init(struct guard *g, const struct guard_setup *setup) {
@@ -63,7 +62,6 @@ static void on_tick(struct guard *g) {
     }
     diag_record(shm_rt_diag(g->in.shm), DIAG_HISTOGRAM_GUARD_WAKE, late_ns);
     (void)phase_advance(&g->tick, g->now_ns);
-    uring_tick_at(&g->uring, g->tick.due_ns);
     g->ticks++;
     g->tick_pending = true;
 }
@@ -87,13 +85,11 @@ static void drain(struct guard *g) {
         switch (event.kind) {
         case URING_RECEIVE: guard_bus_received(g, &event); break;
         case URING_SENT: guard_bus_sent(g, &event); break;
-        case URING_TICK: on_tick(g); break;
         case URING_READABLE: on_readable(g, &event); break;
         case URING_OTHER: break;
         }
     }
-    /* The kernel lost our tick? Never seen; but a guard without tick is no guard. */
-    if (!g->tick_pending && g->now_ns > g->tick.due_ns + WAIT_LIMIT_NS) {
+    if (g->now_ns >= g->tick.due_ns) {
         on_tick(g);
     }
 }
@@ -182,11 +178,11 @@ static bool stop_is_over(struct guard *g) {
 }
 
 int64_t guard_wait_limit_ns(const struct guard *g, int64_t now_ns) {
-    if (!is_gathering(g)) {
-        return WAIT_LIMIT_NS;
+    int64_t until_ns = g->tick.due_ns;
+    if (is_gathering(g) && g->stepped_ns + GUARD_GATHER_NS < until_ns) {
+        until_ns = g->stepped_ns + GUARD_GATHER_NS;
     }
-    int64_t left_ns = g->stepped_ns + GUARD_GATHER_NS - now_ns;
-    return left_ns > 1000 ? left_ns : 1000;
+    return until_ns > now_ns ? until_ns - now_ns : 0;
 }
 
 static void wait(struct guard *g, uint32_t *errors) {
@@ -212,7 +208,6 @@ void *guard_run(void *argument) {
     }
     exchange_await(&g->in.exchange->go);
     phase_init(&g->tick, EXCHANGE_GUARD_PERIOD_NS, 0, clock_now_ns());
-    uring_tick_at(&g->uring, g->tick.due_ns);
     uint32_t errors = 0;
     while (!stop_is_over(g)) {
         wait(g, &errors);

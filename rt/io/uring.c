@@ -181,15 +181,6 @@ void uring_poll_once(struct uring *u, uint32_t place, uint16_t generation) {
     io_uring_sqe_set_data64(sqe, pack(URING_READABLE, place, generation, 0));
 }
 
-void uring_tick_at(struct uring *u, int64_t at_ns) {
-    u->tick_at.tv_sec = at_ns / 1000000000;
-    u->tick_at.tv_nsec = at_ns % 1000000000;
-    u->tick_number++;
-    struct io_uring_sqe *sqe = request(u);
-    io_uring_prep_timeout(sqe, &u->tick_at, 0, IORING_TIMEOUT_ABS);
-    io_uring_sqe_set_data64(sqe, pack(URING_TICK, 0, u->tick_number, 0));
-}
-
 void uring_send_chain(struct uring *u, uint32_t place, const struct bus *bus) {
     if (io_uring_sq_space_left(&u->ring) < bus->chain_count) {
         /* A chain must not be torn by a submission in its middle. */
@@ -270,9 +261,6 @@ bool uring_next(struct uring *u, struct uring_event *event) {
         u->holds_buffer = true;
         event->data = u->buffers + (size_t)u->held_buffer * URING_MESSAGE_BYTES;
         event->length = cqe->res > 0 ? (size_t)cqe->res : 0;
-    }
-    if (event->kind == URING_TICK && event->generation != u->tick_number) {
-        event->kind = URING_OTHER;
     }
     if (event->kind == URING_RECEIVE && cqe->res == -ENOBUFS) {
         u->no_buffers++;

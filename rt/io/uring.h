@@ -1,4 +1,4 @@
-/* The guard's only event loop: one io_uring for CAN receive, batched sends, the tick and the wake-ups.
+/* The guard's only event loop: one io_uring for CAN receive, batched sends and the wake-ups; its wait is the tick.
  *
  * One thread opens, uses and closes it (IORING_SETUP_SINGLE_ISSUER). No kernel polling thread, and no operation that
  * the kernel could hand to a worker thread: receives are poll-driven multishot, sends carry MSG_DONTWAIT.
@@ -22,7 +22,6 @@
 enum uring_kind {
     URING_RECEIVE,  /* data, length valid; or result <= 0: the receive ended */
     URING_SENT,     /* index of the chain, result */
-    URING_TICK,     /* the absolute time-out fired */
     URING_READABLE, /* a polled descriptor has something */
     URING_OTHER     /* bookkeeping: nothing to do for the caller */
 };
@@ -47,10 +46,8 @@ struct uring {
     uint32_t unsubmitted; /* completions that are certain to come at the next flush */
     uint16_t held_buffer; /* buffer of the event handed out last, recycled by the next call */
     bool holds_buffer;
-    bool seen_pending; /* the last completion handed out has not been acknowledged yet */
-    bool deferred;     /* IORING_SETUP_DEFER_TASKRUN in use (kernel 6.1) */
-    struct __kernel_timespec tick_at;
-    uint16_t tick_number;    /* of the tick asked for last: the only one handed out */
+    bool seen_pending;       /* the last completion handed out has not been acknowledged yet */
+    bool deferred;           /* IORING_SETUP_DEFER_TASKRUN in use (kernel 6.1) */
     uint64_t submit_errors;  /* refused submissions (EBUSY, EAGAIN): retried by the next call */
     uint64_t flush_timeouts; /* sends that did not complete at once: never seen on a sound kernel */
     uint64_t
@@ -72,12 +69,12 @@ void uring_cancel_receive(struct uring *u, uint32_t place, uint16_t generation);
 void uring_poll(struct uring *u, uint32_t place, uint16_t generation);
 /* One completion, then to be asked for again: for a descriptor that a stranger can make readable as often as he likes. */
 void uring_poll_once(struct uring *u, uint32_t place, uint16_t generation);
-/* One tick at a time: asking again replaces a tick that is still outstanding. */
-void uring_tick_at(struct uring *u, int64_t at_ns);
 /* The chain taken by bus_chain_begin(), linked: the first failure cancels the rest, so that order is kept. */
 void uring_send_chain(struct uring *u, uint32_t place, const struct bus *bus);
 
-/* Submits everything and waits until something has completed, at most timeout_ns. 0, -ETIME, or -errno. */
+/* Submits everything and waits until something has completed, at most timeout_ns (0: looks only). 0, -ETIME, or -errno.
+ * The guard's tick is this limit and not a time-out request: on PREEMPT_RT the kernel ends a real-time thread's own wait
+ * from the timer interrupt, but completes time-out requests in a thread of the lowest real-time priority. */
 int uring_wait(struct uring *u, int64_t timeout_ns);
 /* Submits everything and returns when the queued sends have completed; these never wait for the far side. */
 int uring_flush(struct uring *u);

@@ -1,4 +1,4 @@
-/* rt/io/uring against the real kernel: socket pairs, a polled eventfd, the absolute tick. */
+/* rt/io/uring against the real kernel: socket pairs, a polled eventfd, the limit of a wait. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -248,36 +248,25 @@ static void test_uring_send_to_closed_peer_reports_lost(void **state) {
     assert_true(lost);
 }
 
-static void test_uring_tick_never_fires_early(void **state) {
+static void test_uring_wait_limit_never_ends_early(void **state) {
     (void)state;
-    struct uring_event event;
     for (int i = 0; i < 5; i++) {
         int64_t due_ns = clock_now_ns() + 5 * MS;
-        uring_tick_at(&ring, due_ns);
-        assert_true(await(URING_TICK, &event));
-        assert_int_equal(event.result, -ETIME);
+        assert_int_equal(uring_wait(&ring, 5 * MS), -ETIME);
         assert_true(clock_now_ns() >= due_ns);
     }
 }
 
-static void test_uring_tick_in_the_past_fires_once_at_once(void **state) {
+static void test_uring_wait_without_time_looks_only(void **state) {
     (void)state;
     struct uring_event event;
-    uring_tick_at(&ring, clock_now_ns() - 100 * MS);
-    assert_true(await(URING_TICK, &event));
-    assert_false(await(URING_TICK, &event));
-}
-
-static void test_uring_tick_asked_again_replaces_the_outstanding_one(void **state) {
-    (void)state;
-    struct uring_event event;
-    int64_t first_ns = clock_now_ns() + 5 * MS, second_ns = first_ns + 20 * MS;
-    uring_tick_at(&ring, first_ns);
-    (void)uring_wait(&ring, 1 * MS); /* the kernel has the first one */
-    uring_tick_at(&ring, second_ns);
-    assert_true(await(URING_TICK, &event));
-    assert_true(clock_now_ns() >= second_ns);
-    assert_false(await(URING_TICK, &event));
+    uring_receive(&ring, 0, bus.generation);
+    (void)uring_wait(&ring, 0);
+    assert_false(uring_next(&ring, &event));
+    say(7);
+    (void)uring_wait(&ring, 0);
+    assert_true(uring_next(&ring, &event));
+    assert_int_equal(event.kind, URING_RECEIVE);
 }
 
 static void test_uring_poll_rings_for_every_write(void **state) {
@@ -333,9 +322,8 @@ int main(void) {
         TEST(test_uring_flush_chain_is_complete_on_return),
         TEST(test_uring_send_full_socket_defers_and_keeps_order),
         TEST(test_uring_send_to_closed_peer_reports_lost),
-        TEST(test_uring_tick_never_fires_early),
-        TEST(test_uring_tick_in_the_past_fires_once_at_once),
-        TEST(test_uring_tick_asked_again_replaces_the_outstanding_one),
+        TEST(test_uring_wait_limit_never_ends_early),
+        TEST(test_uring_wait_without_time_looks_only),
         TEST(test_uring_poll_rings_for_every_write),
         TEST(test_uring_wait_nothing_to_do_times_out),
         TEST(test_uring_open_without_descriptors_names_the_cause),

@@ -100,7 +100,6 @@ static void start_guard(void) {
     cycle_init(&cycle, &exchange, shm_rt_diag(&shm), 50);
     assert_int_equal(guard_open(&guard), 0);
     phase_init(&guard.tick, EXCHANGE_GUARD_PERIOD_NS, 0, clock_now_ns());
-    uring_tick_at(&guard.uring, guard.tick.due_ns);
 }
 
 static int setup(void **state) {
@@ -162,7 +161,7 @@ static void run_ms(int ms) {
     const uint64_t ticks = guard.ticks + (uint64_t)(ms * MS / EXCHANGE_GUARD_PERIOD_NS);
     const int64_t end_ns = clock_now_ns() + ms * MS, limit_ns = end_ns + 5000 * MS;
     while (clock_now_ns() < end_ns || (guard.ticks < ticks && clock_now_ns() < limit_ns)) {
-        (void)uring_wait(&guard.uring, 5 * MS);
+        (void)uring_wait(&guard.uring, guard_wait_limit_ns(&guard, clock_now_ns()));
         guard_pass(&guard);
     }
 }
@@ -192,6 +191,19 @@ static void test_guard_tick_steps_every_five_ms(void **state) {
     assert_int_equal(control.steps, guard.steps);
     assert_false(control.went_backwards);
     assert_int_equal(guard.tick.due_ns % EXCHANGE_GUARD_PERIOD_NS, 0);
+}
+
+static void test_guard_wait_ends_at_the_tick(void **state) {
+    (void)state;
+    run_ms(10);
+    assert_int_equal(guard_wait_limit_ns(&guard, guard.tick.due_ns - 3 * MS), 3 * MS);
+    assert_int_equal(guard_wait_limit_ns(&guard, guard.tick.due_ns), 0);
+    assert_int_equal(guard_wait_limit_ns(&guard, guard.tick.due_ns + 40 * MS), 0);
+    uint64_t ticks = guard.ticks;
+    while (clock_now_ns() < guard.tick.due_ns) {
+    }
+    guard_pass(&guard);
+    assert_int_equal(guard.ticks, ticks + 1);
 }
 
 static void test_guard_tick_late_is_counted_not_caught_up(void **state) {
@@ -644,6 +656,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_guard_open_interfaces_are_up_and_told),
         TEST(test_guard_tick_steps_every_five_ms),
+        TEST(test_guard_wait_ends_at_the_tick),
         TEST(test_guard_tick_late_is_counted_not_caught_up),
         TEST(test_guard_burst_of_frames_is_few_steps),
         TEST(test_guard_single_frames_that_can_wait_share_steps),
