@@ -820,6 +820,21 @@ SCENARIOS = {
 }
 
 
+def attempt(name, options):
+    """One scenario, again after a failure when that is allowed; a failed attempt is always told, with its reason."""
+    for left in range(options.attempts - 1, -1, -1):
+        start = time.monotonic()
+        try:
+            SCENARIOS[name](options)
+            print("ok %s (%.0f s)" % (name, time.monotonic() - start), flush=True)
+            return True
+        except Exception as error:  # a scenario's failure must not end the others
+            if not isinstance(error, Failure):
+                traceback.print_exc(file=sys.stdout)
+            print("%s %s: %s" % ("# failed, once more:" if left else "not ok", name, str(error)[:2500].replace("\n", "\n  ")), flush=True)
+    return False
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
@@ -834,20 +849,11 @@ def main():
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--fault-rate", type=float, default=1800, help="per hour, in random_faults")
     parser.add_argument("--fault-seconds", type=float, default=60)
+    parser.add_argument("--attempts", type=int, default=1, help="for machines that stall (emulation on a busy host); default 1")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("scenario", nargs="*", help="default: all (%s)" % ", ".join(SCENARIOS))
     options = parser.parse_args()
-    bad = 0
-    for name in options.scenario or SCENARIOS:
-        start = time.monotonic()
-        try:
-            SCENARIOS[name](options)
-            print("ok %s (%.0f s)" % (name, time.monotonic() - start), flush=True)
-        except Exception as error:  # a scenario's failure must not end the others
-            bad += 1
-            if not isinstance(error, Failure):
-                traceback.print_exc(file=sys.stdout)
-            print("not ok %s: %s" % (name, str(error)[:2500].replace("\n", "\n  ")), flush=True)
+    bad = sum(not attempt(name, options) for name in options.scenario or SCENARIOS)
     sys.exit(1 if bad else 0)
 
 

@@ -138,8 +138,10 @@ check "watchdog device" [ -c /dev/watchdog ]
 
 
 def integration(options, config, scenarios):
+    """Two attempts: a stall of the machine below stops the whole emulated one, its virtual PLCs included, for longer than
+    their watchdogs wait. What is really wrong fails twice."""
     return python("%s/tests/integration/run.py --bin /opt/bin --out /tmp/hub --config %s/configs/%s --transport socketcan "
-                  "--full-demands --isolated %d --slack %g --charge-percent 0.5 --kills %d %s" % (
+                  "--full-demands --isolated %d --slack %g --charge-percent 0.5 --kills %d --attempts 2 %s" % (
                       HOME, HOME, config, ISOLATED, options.slack, options.kills, " ".join(scenarios)))
 
 
