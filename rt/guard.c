@@ -136,12 +136,19 @@ static bool is_gathering(const struct guard *g) {
     return g->frames_pending || g->commands_pending;
 }
 
+int64_t guard_gathered_due_ns(const struct guard *g, int64_t now_ns) {
+    const int64_t due_ns = g->stepped_ns + GUARD_GATHER_NS;
+    return phase_aside(due_ns > now_ns ? due_ns : now_ns,
+                       g->in.config->planner_period_ms * CLOCK_NS_PER_MS,
+                       EXCHANGE_PLANNER_OFFSET_NS, GUARD_PLANNER_BEFORE_NS, GUARD_PLANNER_AFTER_NS);
+}
+
 void guard_pass(struct guard *g) {
     g->now_ns = clock_now_ns();
     g->tick_pending = false;
     g->urgent_pending = false;
     drain(g);
-    bool gathered = is_gathering(g) && g->now_ns - g->stepped_ns >= GUARD_GATHER_NS;
+    bool gathered = is_gathering(g) && guard_gathered_due_ns(g, g->now_ns) <= g->now_ns;
     if (!g->tick_pending && !g->urgent_pending && !gathered) {
         guard_bus_send(g, false); /* what did not fit into one chain */
         return;
@@ -179,8 +186,9 @@ static bool stop_is_over(struct guard *g) {
 
 int64_t guard_wait_limit_ns(const struct guard *g, int64_t now_ns) {
     int64_t until_ns = g->tick.due_ns;
-    if (is_gathering(g) && g->stepped_ns + GUARD_GATHER_NS < until_ns) {
-        until_ns = g->stepped_ns + GUARD_GATHER_NS;
+    if (is_gathering(g)) {
+        const int64_t due_ns = guard_gathered_due_ns(g, now_ns);
+        until_ns = due_ns < until_ns ? due_ns : until_ns;
     }
     return until_ns > now_ns ? until_ns - now_ns : 0;
 }

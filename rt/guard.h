@@ -22,6 +22,10 @@
 /* Frames that can wait, and commands, are gathered for so long: thousands of frames a second that arrive one by one, or a
  * wild ringmain-nrt at the doorbell, must not cost a step each. */
 #define GUARD_GATHER_NS 1000000LL
+/* A step of what can wait does not begin so shortly before the planner's release that the planner would wait behind it,
+ * nor while it starts. Ticks and urgent frames know no such window. */
+#define GUARD_PLANNER_BEFORE_NS 200000LL
+#define GUARD_PLANNER_AFTER_NS  50000LL
 #define GUARD_LOOK_AFTER_US                                                                        \
     20000 /* from a change of an interface's state until a look at it counts */
 #define GUARD_STOP_LIMIT_NS   10000000000LL
@@ -93,6 +97,8 @@ void *guard_run(void *argument);
 void guard_pass(struct guard *g);
 /* How long the next wait may last: to the end of the gathering time while something is gathered. */
 int64_t guard_wait_limit_ns(const struct guard *g, int64_t now_ns);
+/* When what is gathered by now gets its step. */
+int64_t guard_gathered_due_ns(const struct guard *g, int64_t now_ns);
 /* Opens ring and wake-ups; used by guard_run. 0 or -errno with g->error. */
 int guard_open(struct guard *g) RM_MUST_CHECK;
 void guard_close(struct guard *g);

@@ -38,4 +38,16 @@ static inline uint64_t phase_advance(struct phase *p, int64_t now_ns) {
     return passed;
 }
 
+/* The first instant from at_ns on that does not lie from before_ns before to after_ns after a release: for work that can
+ * wait, so that it does not stand in the way of another phase on the same CPU. Both windows together are shorter than the
+ * period. */
+static inline int64_t phase_aside(int64_t at_ns, int64_t period_ns, int64_t offset_ns,
+                                  int64_t before_ns, int64_t after_ns) {
+    assert(period_ns > before_ns + after_ns && before_ns >= 0 && after_ns >= 0);
+    int64_t into_ns = (at_ns - offset_ns + before_ns) % period_ns; /* 0: the window begins */
+    into_ns += into_ns < 0 ? period_ns : 0;
+    const int64_t window_ns = before_ns + after_ns;
+    return into_ns < window_ns ? at_ns + window_ns - into_ns : at_ns;
+}
+
 #endif

@@ -62,6 +62,15 @@ enum fault_code gun_worst_fault(uint64_t faults) {
     return worst == 0 ? FAULT_NONE : (enum fault_code)__builtin_ctzll(worst);
 }
 
+enum fault_code gun_root_fault(enum fault_code fault, uint64_t faults) {
+    const uint64_t own = UINT64_C(1) << fault;
+    const uint64_t roots = faults & (BIT(BUS_OFF) | BIT(PLC_LOST) | BIT(EARTH_FAULT));
+    if (fault == FAULT_NONE || (without_consequences(own | roots) & own) != 0) {
+        return fault;
+    }
+    return gun_worst_fault(roots);
+}
+
 const struct config_connector *gun_connector(const struct gun_inputs *in) {
     const int16_t index = in->config->slot[in->slot].gun;
     assert(index >= 0 && (uint32_t)index < in->config->connectors);

@@ -248,12 +248,21 @@ static void enter(struct gun *g, const struct gun_inputs *in, enum gun_state nex
     follow_session(g, effects);
 }
 
-static void note_cause(struct gun *g, const struct gun_cause *cause) {
+static void note_cause(struct gun *g, const struct gun_cause *cause, int64_t now_us) {
     if (g->stop_reason == STOP_REASON_NONE) {
         g->stop_reason = cause->reason;
         g->fault = cause->fault;
+        g->cause_us = now_us;
     } else if (g->fault == FAULT_NONE) {
         g->fault = cause->fault;
+    }
+}
+
+/* One sample goes stale a few frames before the PLC counts as silent: within that time the record learns why. */
+static void follow_cause(struct gun *g, const struct gun_inputs *in) {
+    if (g->session && g->stop_reason == STOP_REASON_FAULT &&
+        in->now_us - g->cause_us <= GUN_CAUSE_US) {
+        g->fault = gun_root_fault(g->fault, in->interlock->faults | in->interlock->latched);
     }
 }
 
@@ -273,13 +282,13 @@ static void take_event(struct gun *g, const struct gun_inputs *in, const struct 
             return;
         }
         if (cell->stop != STOP_CLASS_NONE) {
-            note_cause(g, &cause);
+            note_cause(g, &cause, in->now_us);
             if ((enum stop_class)cell->stop > g->stop) {
                 g->stop = (enum stop_class)cell->stop;
             }
         } else if (e == GUN_EVENT_TIMEOUT || e == GUN_EVENT_EMERGENCY || e == GUN_EVENT_ERROR ||
                    e == GUN_EVENT_STOP) {
-            note_cause(g, &cause);
+            note_cause(g, &cause, in->now_us);
         }
         enter(g, in, (enum gun_state)cell->next, effects);
         return;
@@ -426,6 +435,7 @@ void gun_step(struct gun *g, const struct gun_inputs *in, struct request_slot *r
     } else if (g->state == GUN_STATE_PRECHARGE) {
         precharge_step(g, in, &view);
     }
+    follow_cause(g, in);
     take_event(g, in, &view, effects);
     write_request(g, in, &view, request);
     write_to_plc(g, in, &view, to_plc);

@@ -31,6 +31,7 @@ struct gun {
     bool energised;
     int32_t set_mv, set_ma; /* ramped island setpoint of the moment, before sharing among modules */
     int64_t ramp_us;        /* when set_ma was last advanced */
+    int64_t cause_us;       /* when stop_reason and fault were noted */
     int64_t targets_lost_us; /* EVDC_Targets stale since; 0 fresh */
     int64_t pause_us;        /* CHARGING: vehicle asks for nothing since; 0 it asks */
     int64_t live_us;         /* RAMP_DOWN: setpoint at zero since; 0 not yet */

@@ -22,6 +22,7 @@
 #define GUN_CABLE_BAND_MV   10000   /* cable-check voltage reached */
 #define GUN_JOIN_US         300000  /* a joining module settles before its voltage counts */
 #define GUN_JOINED_US       500000  /* for the planner to give a module that has joined its share */
+#define GUN_CAUSE_US        300000  /* T_plc: as long as silence takes to be called silence */
 #define GUN_RAMP_DT_MAX_US  100000  /* a longer pause between steps is not ramped through at once */
 
 /* Sub-steps of CABLE_CHECK. */
@@ -56,6 +57,9 @@ struct gun_view {
     uint8_t usable; /* bit j: module j may be used */
     uint8_t joined; /* bit j: MN of module j confirmed closed */
 };
+
+/* What a fault followed from, if that is present among faults; else the fault itself. */
+enum fault_code gun_root_fault(enum fault_code fault, uint64_t faults);
 
 /* Which bits of a fault set have that stop class. */
 uint64_t gun_faults_of_class(enum stop_class class);

@@ -132,8 +132,11 @@ class Puller:
             self.s.ask(cmd="swipe", gun=self.number, token="04A1B2C3")
             self.swiped = True
         if STATES.index(self.target) > STATES.index("charging") and "charging" in seen and not self.stopped:
-            self.s.ask(cmd="stop", gun=self.number)
-            self.stopped = True
+            if self.target == "ramp-down":  # asked from outside: the vehicle takes a moment to follow, which can be hit
+                self.stopped = bool(self.s.nrt(cmd="stop", gun=self.number).get("ok"))
+            else:
+                self.s.ask(cmd="stop", gun=self.number)
+                self.stopped = True
         if self.due is None and self.target in seen:
             self.due = time.monotonic() + self.delay_s
         if self.due is not None and time.monotonic() >= self.due:

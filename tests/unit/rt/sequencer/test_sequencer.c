@@ -381,6 +381,45 @@ static void test_stop_class_rises_and_never_falls(void **state) {
     assert_int_equal(b->gun.stop_reason, STOP_REASON_REMOTE); /* the first cause keeps the name */
 }
 
+/* The control pilot's last sample is a few milliseconds older than the PLC's last frame, so it goes stale first. */
+static void test_silence_found_just_after_a_stale_pilot_names_the_stop(void **state) {
+    struct bench *b = *state;
+    assert_true(bench_bring_to(b, GUN_STATE_CHARGING));
+    demand_fault(b, FAULT_CP_STALE);
+    bench_step(b);
+    assert_int_equal(b->gun.fault, FAULT_CP_STALE);
+    demand_fault(b, FAULT_PLC_LOST);
+    bench_step(b);
+    assert_int_equal(b->gun.fault, FAULT_PLC_LOST);
+    assert_int_equal(b->gun.stop_reason, STOP_REASON_FAULT);
+    demand_fault(b, FAULT_BUS_OFF); /* the controller's own word comes last and explains both */
+    bench_step(b);
+    assert_int_equal(b->gun.fault, FAULT_BUS_OFF);
+}
+
+static void test_silence_long_after_an_open_door_does_not_rename_the_stop(void **state) {
+    struct bench *b = *state;
+    assert_true(bench_bring_to(b, GUN_STATE_CHARGING));
+    b->gc_stuck = true; /* the session is not over soon */
+    demand_fault(b, FAULT_SAFETY_CHAIN);
+    bench_run_ms(b, 500);
+    assert_true(b->gun.session);
+    demand_fault(b, FAULT_PLC_LOST);
+    bench_step(b);
+    assert_int_equal(b->gun.fault, FAULT_SAFETY_CHAIN);
+}
+
+static void test_silence_does_not_rename_what_does_not_follow_from_it(void **state) {
+    struct bench *b = *state;
+    assert_true(bench_bring_to(b, GUN_STATE_CHARGING));
+    demand_fault(b, FAULT_OVERCURRENT);
+    bench_step(b);
+    assert_int_equal(b->gun.fault, FAULT_OVERCURRENT);
+    demand_fault(b, FAULT_PLC_LOST);
+    bench_step(b);
+    assert_int_equal(b->gun.fault, FAULT_OVERCURRENT);
+}
+
 static void test_shutdown_ends_a_session_and_lets_no_other_begin(void **state) {
     struct bench *b = *state;
     assert_true(bench_bring_to(b, GUN_STATE_CHARGING));
@@ -743,6 +782,9 @@ int main(void) {
         TEST(test_error_stop_ramps_at_200_a_per_s_and_opens_within_a_second),
         TEST(test_emergency_stop_is_zero_and_open_in_the_same_step),
         TEST(test_stop_class_rises_and_never_falls),
+        TEST(test_silence_found_just_after_a_stale_pilot_names_the_stop),
+        TEST(test_silence_long_after_an_open_door_does_not_rename_the_stop),
+        TEST(test_silence_does_not_rename_what_does_not_follow_from_it),
         TEST(test_shutdown_ends_a_session_and_lets_no_other_begin),
         TEST(test_plugged_without_authorisation_times_out),
         TEST(test_lock_that_does_not_engage_times_out),
