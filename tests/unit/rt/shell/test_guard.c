@@ -276,7 +276,9 @@ static void test_guard_urgent_frame_is_stepped_beside_the_planner_too(void **sta
             (void)uring_wait(&guard.uring, left_ns < limit_ns ? left_ns : limit_ns);
             guard_pass(&guard);
         }
-        say(0, 0x150u | CAN_EFF_FLAG); /* the stand-in for control calls every frame urgent unless calm */
+        say(0,
+            0x150u |
+                CAN_EFF_FLAG); /* the stand-in for control calls every frame urgent unless calm */
         while (clock_now_ns() < release_ns - 150000) {
         }
         (void)uring_wait(&guard.uring, 0);
