@@ -19,6 +19,14 @@ enum interface_role { INTERFACE_ROLE_PLC = 0, INTERFACE_ROLE_MODULES };
 enum contactor_frame { CONTACTOR_FRAME_RELAY = 0, CONTACTOR_FRAME_GCMC };
 enum module_protocol { MODULE_PROTOCOL_MAXWELL = 0, MODULE_PROTOCOL_INFYPOWER };
 enum meter_source { METER_SOURCE_PLC = 0, METER_SOURCE_SHUNT };
+/* How power is shared among vehicles (planner.mode). */
+enum sharing_mode {
+    SHARING_MODE_LEXIMIN = 0, /* the worst served gets the most that is possible, then the next */
+    SHARING_MODE_FIRST_COME,  /* who came first takes what it wants */
+    SHARING_MODE_TOTAL,       /* the most power in sum */
+    SHARING_MODE_STATIC,      /* every gun from its own slot: no boundary is ever used */
+    SHARING_MODE_COUNT
+};
 enum auth_mode { AUTH_MODE_FREE_VEND = 0, AUTH_MODE_LOCAL_LIST };
 
 struct config_interface {
@@ -124,6 +132,14 @@ struct config {
     int32_t module_power_w, default_voltage_mv, planner_period_ms;
     int64_t grid_limit_w, fail_safe_limit_w;
     struct config_interlock interlock;
+    struct {
+        enum sharing_mode mode;
+        int32_t holding_s;          /* how long a new arrangement is expected to last */
+        int32_t operation_cost_kj;  /* worth of one operation of a boundary contactor */
+        int32_t power_min_w;        /* a served vehicle gets this much or is suspended */
+        int32_t rotation_min;       /* turn of a vehicle when not all can have their least power */
+        int32_t departure_soon_min; /* who leaves within this time is one class better; 0 never */
+    } planner;
     struct {
         char shm_name[64];                        /* default "/ringmain" */
         int32_t guard_cpu, planner_cpu;           /* -1: the last CPU allowed to the process */

@@ -13,6 +13,9 @@ static const struct config_label protocol_labels[] = {
     {"maxwell", MODULE_PROTOCOL_MAXWELL}, {"infypower", MODULE_PROTOCOL_INFYPOWER}, {NULL, 0}};
 static const struct config_label meter_labels[] = {
     {"plc", METER_SOURCE_PLC}, {"shunt", METER_SOURCE_SHUNT}, {NULL, 0}};
+static const struct config_label sharing_labels[] = {
+    {"leximin", SHARING_MODE_LEXIMIN}, {"firstCome", SHARING_MODE_FIRST_COME}, {"total", SHARING_MODE_TOTAL},
+    {"static", SHARING_MODE_STATIC}, {NULL, 0}};
 static const struct config_label auth_labels[] = {
     {"freeVend", AUTH_MODE_FREE_VEND}, {"localList", AUTH_MODE_LOCAL_LIST}, {NULL, 0}};
 
@@ -254,6 +257,21 @@ const struct config_key config_table[] = {
     NUMBER("interlock.ramp_emergency_A_s", HUB(interlock.ramp_emergency_ma_s), "A/s", 1000, 350, 200, 1000, "Fall of the current in an emergency stop that has time (T_estop_ms)."),
     BOOL("interlock.discharge_after_cable_check", HUB(interlock.discharge_after_cable_check), true, "The bus is discharged below V_safe_V between cable check and precharge."),
     NUMBER("interlock.maxSlots", HUB(interlock.max_slots), "", 1, 8, 1, RM_SLOTS_MAX, "Longest island, in slots (T6)."),
+
+    SECTION("planner", "How the planner shares power among vehicles."),
+    CHOICE("planner.mode", HUB(planner.mode), sharing_labels, SHARING_MODE_LEXIMIN,
+        "leximin: the worst served gets the most possible, then the next; firstCome: who came first takes what it wants; "
+        "total: the most power in sum; static: every gun from its own slot alone."),
+    NUMBER("planner.holdingSeconds", HUB(planner.holding_s), "s", 1, 120, 10, 3600,
+        "How long a new arrangement of slots is expected to last: its gain in kW times this must exceed what switching costs."),
+    NUMBER("planner.operationCostKJ", HUB(planner.operation_cost_kj), "kJ", 1, 60, 0, 10000,
+        "What one operation of a boundary contactor is worth."),
+    NUMBER("planner.minPowerKW", HUB(planner.power_min_w), "kW", 1000, 3, 0, 50,
+        "Least power of a vehicle: when the site cannot give it to all, some are suspended whole, by class and then in turn."),
+    NUMBER("planner.rotationMinutes", HUB(planner.rotation_min), "min", 1, 10, 1, 240,
+        "Length of a vehicle's turn while others of its class are suspended."),
+    NUMBER("planner.departureSoonMinutes", HUB(planner.departure_soon_min), "min", 1, 0, 0, 1440,
+        "A vehicle that wants to leave within this time is served one priority class better; 0: departure times have no influence."),
 
     SECTION("rt", "The real-time process."),
     STRING("rt.shmName", HUB(rt.shm_name), "/ringmain", 2, 63, "Name of the shared memory; one per hub on a machine."),

@@ -5,10 +5,12 @@
 
 #define SET_MV_MAX 1500000
 #define SET_MA_MAX 1000000
+#define MINUTE_US  INT64_C(60000000)
 
 static bool slot_sound(const struct control *c, uint32_t slot, const struct proposal_slot *p) {
     if (p->owner < -1 || p->owner >= (int32_t)c->config->slots || p->budget_w < 0 ||
-        p->offered_w < 0 || (unsigned)p->reason >= LIMIT_REASON_COUNT) {
+        p->offered_w < 0 || p->capacity_w < 0 || p->guide_now_w < 0 || p->guide_later_w < 0 ||
+        (unsigned)p->reason >= LIMIT_REASON_COUNT) {
         return false;
     }
     for (uint32_t j = 0; j < c->config->slot[slot].module_count; j++) {
@@ -28,6 +30,7 @@ static uint64_t input_seq(const struct control *c) {
 bool control_proposal_sound(const struct control *c, const struct proposal *proposal,
                             int64_t now_us) {
     if (proposal->slots != c->config->slots || proposal->input_us > now_us ||
+        proposal->guide_slot < -1 || proposal->guide_slot >= (int32_t)c->config->slots ||
         proposal->seq > input_seq(c) ||
         (c->have_proposal &&
          (proposal->seq < c->proposal.seq || proposal->input_us < c->proposal.input_us))) {
@@ -69,6 +72,7 @@ static void fill_module(const struct control *c, uint32_t slot, uint32_t module,
     out->voltage_mv = fresh_or(&m->voltage_mv, now_us, fresh_ms, 0);
     out->current_ma = fresh_or(&m->current_ma, now_us, fresh_ms, 0);
     out->set_ma = own->module[module].set_ma;
+    out->set_mv = own->module[module].set_mv;
     out->operations = own->contactor[CONTACTOR_MN0 + module].operations;
 }
 
@@ -117,6 +121,76 @@ static void fill_gun(const struct control *c, uint32_t slot, int64_t now_us,
     out->power_w = (int32_t)((int64_t)fresh_or(&image->gun_mv, now_us, 1000, 0) *
                              fresh_or(&image->gun_ma, now_us, 1000, 0) / 1000000);
     out->arrival_us = s->plugged_us;
+    out->arriving = state >= GUN_STATE_PLUGGED && state <= GUN_STATE_LOCKED;
+    out->free = state == GUN_STATE_AVAILABLE && s->gun.operative && s->reserved_until_us == 0;
+    out->soc_pct = sample_fresh(&image->soc_pct, now_us, CONTROL_SOC_MS) &&
+                           image->soc_pct.value >= 0 && image->soc_pct.value <= 100
+                       ? (uint8_t)image->soc_pct.value
+                       : 255;
+    if (image->departure_min.valid && image->departure_min.value > 0) {
+        out->departure_us = image->departure_min.at_us + image->departure_min.value * MINUTE_US;
+    }
+}
+
+/* May neighbours use this slot's modules: its gun surely off the bus and not about to come onto it, nothing latched. */
+static bool is_blocked(const struct control *c, uint32_t slot, int64_t now_us) {
+    const struct interlock_slot *own = &c->interlock.slot[slot];
+    if (!own->released || own->stop != STOP_CLASS_NONE || own->live) {
+        return true;
+    }
+    if (!control_has_gun(c, slot)) {
+        return false;
+    }
+    const enum gun_state state = c->slot[slot].gun.state;
+    const bool idle = state == GUN_STATE_AVAILABLE || state == GUN_STATE_FINISHED ||
+                      (state == GUN_STATE_UNAVAILABLE && !c->slot[slot].gun.operative);
+    return !idle || c->slot[slot].gun.own_latched != 0 ||
+           contactor_may(&c->interlock, c->config, &c->image, slot, CONTACTOR_GC, now_us);
+}
+
+/* Locked: what holds a boundary as it is whoever asks. What merely delays it (current, dwell, a sequence under way) is
+ * left to sequencer and guard. */
+static void fill_edge(const struct control *c, uint32_t slot, int64_t now_us,
+                      struct plan_edge *out) {
+    const struct config_slot *k = &c->config->slot[slot];
+    const struct interlock_slot *own = &c->interlock.slot[slot];
+    const uint32_t beyond = (slot + 1) % c->config->slots;
+    *out = (struct plan_edge){.fitted = k->has_mc, .max_ma = k->boundary_max_current_ma};
+    if (!k->has_mc) {
+        return;
+    }
+    out->may = out->sure = out->welded = true;
+    for (unsigned kind = CONTACTOR_MC; kind <= CONTACTOR_BC; kind++) {
+        const struct contactor_book *book = &own->contactor[kind];
+        if (!book->fitted) {
+            continue;
+        }
+        out->contactors++;
+        out->may &= contactor_may(&c->interlock, c->config, &c->image, slot, kind, now_us);
+        out->sure &= contactor_sure(&c->interlock, c->config, &c->image, slot, kind, now_us);
+        out->welded &= book->welded;
+        out->locked |= book->welded || book->stuck || book->untrusted;
+        if (book->operations > out->operations) {
+            out->operations = book->operations;
+        }
+        if ((book->command || book->operations > 0) && book->changed_us > out->changed_us) {
+            out->changed_us = book->changed_us;
+        }
+    }
+    out->locked |= !own->released || !c->interlock.slot[beyond].released;
+}
+
+static void fill_rules(const struct config *config, struct plan_rules *out) {
+    out->mode = config->planner.mode;
+    out->slots_max = (uint32_t)config->interlock.max_slots;
+    out->default_mv = config->default_voltage_mv;
+    out->v_safe_mv = config->interlock.v_safe_mv;
+    out->holding_s = config->planner.holding_s;
+    out->operation_cost_kj = config->planner.operation_cost_kj;
+    out->power_min_w = config->planner.power_min_w;
+    out->dwell_us = (int64_t)config->interlock.t_dwell_ms * 1000;
+    out->rotation_us = config->planner.rotation_min * MINUTE_US;
+    out->departure_soon_us = config->planner.departure_soon_min * MINUTE_US;
 }
 
 void control_plan_input(const struct control *c, int64_t now_us, struct plan_input *out) {
@@ -128,19 +202,20 @@ void control_plan_input(const struct control *c, int64_t now_us, struct plan_inp
     out->site_limit_reason = c->site_reason;
     out->efficiency_permille = config->modules.efficiency_permille;
     out->i_cc_ma = config->interlock.i_cc_ma;
+    fill_rules(config, &out->rules);
     for (uint32_t i = 0; i < config->slots; i++) {
         struct plan_slot *s = &out->slot[i];
         memset(s, 0, sizeof *s);
         s->profile_limit_w = INT64_MAX;
         s->derate_permille = 1000;
+        s->soc_pct = 255;
         if (control_has_gun(c, i)) {
             fill_gun(c, i, now_us, s);
         }
         s->bus_mv = fresh_or(&c->image.slot[i].bus_mv, now_us, 1000, 0);
         s->committed_w = committed_w(c, i);
-        s->edge_fitted = config->slot[i].has_mc;
-        s->edge_locked = true; /* boundaries stay open in this version */
-        s->edge_max_ma = config->slot[i].boundary_max_current_ma;
+        s->blocked = is_blocked(c, i, now_us);
+        fill_edge(c, i, now_us, &s->edge);
         s->module_count = config->slot[i].module_count;
         for (uint32_t j = 0; j < s->module_count; j++) {
             fill_module(c, i, j, now_us, &s->module[j]);

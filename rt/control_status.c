@@ -136,6 +136,9 @@ static void fill_gun(const struct control *c, uint32_t slot, int64_t now_us,
     out->limit_reason = (uint8_t)reason;
     out->budget_w = c->have_proposal && served ? c->proposal.slot[slot].budget_w : 0;
     out->offered_w = c->have_proposal ? c->proposal.slot[slot].offered_w : 0;
+    out->capacity_w = c->have_proposal && served ? c->proposal.slot[slot].capacity_w : 0;
+    out->guide_now_w = c->have_proposal ? c->proposal.slot[slot].guide_now_w : 0;
+    out->guide_later_w = c->have_proposal ? c->proposal.slot[slot].guide_later_w : 0;
     memcpy(out->id_token, g->id_token, sizeof out->id_token);
     out->flags |=
         (uint8_t)((g->operative ? STATUS_SLOT_OPERATIVE : 0u) |
@@ -144,7 +147,10 @@ static void fill_gun(const struct control *c, uint32_t slot, int64_t now_us,
                        : 0u) |
                   (s->records.finished_count >= SESSIONS_FINISHED_MAX ? STATUS_SLOT_SESSIONS_FULL
                                                                       : 0u) |
-                  (s->reserved_until_us != 0 ? STATUS_SLOT_RESERVED : 0u));
+                  (s->reserved_until_us != 0 ? STATUS_SLOT_RESERVED : 0u) |
+                  (served && c->have_proposal && c->proposal.slot[slot].suspended
+                       ? STATUS_SLOT_SUSPENDED
+                       : 0u));
 }
 
 static void fill_slot(const struct control *c, uint32_t slot, int64_t now_us,
@@ -155,6 +161,7 @@ static void fill_slot(const struct control *c, uint32_t slot, int64_t now_us,
     out->faults = control_faults(c, slot);
     out->fault = (uint16_t)gun_worst_fault(out->faults);
     out->island = own->island_may;
+    out->owner = c->have_proposal ? c->proposal.slot[slot].owner : -1;
     out->rejected_proposals = c->slot[slot].rejected;
     out->flags = (uint8_t)((c->slot[slot].shadow.plc ? STATUS_SLOT_PLC_OK : 0u) |
                            (image->meter_fallback ? STATUS_SLOT_METER_FALLBACK : 0u) |
@@ -188,6 +195,7 @@ void control_status(const struct control *c, int64_t now_us, struct status *out)
     out->lease_expires_mono_ns = c->site.valid ? c->site.until_us * 1000 : 0;
     out->planner_age_ms =
         !c->have_proposal || age_us / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(age_us / 1000);
+    out->guide_slot = c->have_proposal ? c->proposal.guide_slot : -1;
     out->site_power_w = 0;
     for (uint32_t i = 0; i < c->config->interfaces; i++) {
         out->interface[i].state = (uint8_t)c->interface[i];

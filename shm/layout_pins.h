@@ -115,9 +115,13 @@
     PIN(status_slot, meter_wh, 128) \
     PIN(status_slot, id_token, 136) \
     PIN(status_slot, module_count, 176) \
-    PIN(status_slot, contactor, 184) \
-    PIN(status_slot, module, 360) \
-    SIZE(status_slot, 616) \
+    PIN(status_slot, owner, 178) \
+    PIN(status_slot, capacity_w, 180) \
+    PIN(status_slot, guide_now_w, 184) \
+    PIN(status_slot, guide_later_w, 188) \
+    PIN(status_slot, contactor, 192) \
+    PIN(status_slot, module, 368) \
+    SIZE(status_slot, 624) \
     PIN(status_interface, state, 0) \
     PIN(status_interface, restarts, 4) \
     PIN(status_interface, rx_frames, 8) \
@@ -145,6 +149,7 @@
     PIN(status, planner_age_ms, 104) \
     PIN(status, page_faults, 108) \
     PIN(status, heap_calls, 112) \
+    PIN(status, guide_slot, 116) \
     PIN(status, interface, 120) \
     PIN(status, slot, 1464) \
     PIN(telemetry, cycle, 0) \
@@ -254,7 +259,7 @@
 
 /* What depends on RM_SLOTS_MAX; the numbers are those of 96 slots. */
 #define LAYOUT_PINS_SLOTS(PIN, SIZE) \
-    SIZE(status, 60600) \
+    SIZE(status, 61368) \
     SIZE(shm_latches, 792) \
     PIN(shm_segment, sessions, 778240) \
     PIN(shm_segment, latches, 1269760) \

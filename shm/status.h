@@ -72,7 +72,10 @@ struct status_slot {
     int64_t meter_wh;
     char id_token[RM_ID_TOKEN_LEN];
     uint8_t module_count;
-    uint8_t pad[7];
+    uint8_t pad;
+    int16_t owner;      /* planned: slot whose gun this slot's modules feed, -1 none */
+    int32_t capacity_w; /* what the modules of this gun's island could give it now */
+    int32_t guide_now_w, guide_later_w; /* free gun: what a vehicle would get now, in ten minutes */
     struct status_contactor contactor[CONTACTORS_PER_SLOT];
     struct status_module module[RM_MODULES_PER_SLOT_MAX];
 };
@@ -83,6 +86,7 @@ struct status_slot {
 #define STATUS_SLOT_SESSIONS_FULL     16u /* finished records wait for nrt: no new session */
 #define STATUS_SLOT_RESERVED          32u
 #define STATUS_SLOT_BOOT_HOLD         64u
+#define STATUS_SLOT_SUSPENDED         128u /* least power of every vehicle is more than there is */
 
 struct status_interface {
     uint8_t state; /* enum interface_state */
@@ -106,7 +110,7 @@ struct status {
     uint32_t planner_age_ms;
     uint32_t page_faults; /* since sealing */
     uint32_t heap_calls;  /* since sealing; test builds only */
-    uint32_t pad;
+    int32_t guide_slot;   /* the free gun to recommend to the next driver, -1 none */
     struct status_interface interface[RM_INTERFACES_MAX];
     struct status_slot slot[RM_SLOTS_MAX]; /* [0, slots) in ring order, clockwise */
 };

@@ -20,6 +20,14 @@ static void measured(struct json_writer *w, const char *key, int32_t value) {
     }
 }
 
+static void slot_or_null(struct json_writer *w, const char *key, int32_t slot) {
+    if (slot < 0) {
+        json_null(w, key);
+    } else {
+        json_int(w, key, slot);
+    }
+}
+
 static void percent(struct json_writer *w, const char *key, uint8_t value) {
     if (value > 100) {
         json_null(w, key);
@@ -158,6 +166,10 @@ static void write_power(struct json_writer *w, const struct status_slot *slot) {
     measured(w, "cable_ddegc", slot->cable_ddegc);
     json_uint(w, "priority_class", slot->priority_class);
     json_uint(w, "island", slot->island);
+    slot_or_null(w, "owner_slot", slot->owner);
+    measured(w, "capacity_w", slot->capacity_w);
+    measured(w, "guide_now_w", slot->guide_now_w);
+    measured(w, "guide_later_w", slot->guide_later_w);
 }
 
 static void write_slot_flags(struct json_writer *w, const struct status_slot *slot) {
@@ -168,6 +180,7 @@ static void write_slot_flags(struct json_writer *w, const struct status_slot *sl
     json_bool(w, "sessions_full", (slot->flags & STATUS_SLOT_SESSIONS_FULL) != 0);
     json_bool(w, "reserved", (slot->flags & STATUS_SLOT_RESERVED) != 0);
     json_bool(w, "boot_hold", (slot->flags & STATUS_SLOT_BOOT_HOLD) != 0);
+    json_bool(w, "suspended", (slot->flags & STATUS_SLOT_SUSPENDED) != 0);
     json_uint(w, "rejected_proposals", slot->rejected_proposals);
     json_uint(w, "crc_errors", slot->crc_errors);
     json_uint(w, "ack_retries", slot->ack_retries);
@@ -259,6 +272,23 @@ static void write_flags(struct json_writer *w, uint32_t flags) {
     json_object_end(w);
 }
 
+/* Which free gun the next driver should take. */
+static void write_guide(struct json_writer *w, const struct status *status,
+                        const struct config *config) {
+    const int32_t slot = status->guide_slot;
+    if (slot < 0 || (uint32_t)slot >= status_slot_count(status) ||
+        status->slot[slot].gun_state != GUN_STATE_AVAILABLE) {
+        json_null(w, "guide");
+        return;
+    }
+    json_object(w, "guide");
+    json_int(w, "slot", slot);
+    json_int(w, "connector", event_connector_id(config, (uint32_t)slot));
+    measured(w, "now_w", status->slot[slot].guide_now_w);
+    measured(w, "later_w", status->slot[slot].guide_later_w);
+    json_object_end(w);
+}
+
 static void write_site(struct json_writer *w, const struct status *status, int64_t now_ns) {
     json_int(w, "site_limit_w", status->site_limit_w);
     json_string(w, "site_limit_reason", limit_reason_name(status->site_limit_reason));
@@ -289,6 +319,7 @@ void status_json(struct json_writer *w, const struct status *status, const struc
     json_int(w, "mono_ns", status->mono_ns);
     age_ms(w, "age_ms", status->mono_ns, now_ns);
     write_site(w, status, now_ns);
+    write_guide(w, status, config);
     write_health(w, status);
     write_flags(w, status->flags);
     write_interfaces(w, status, config);

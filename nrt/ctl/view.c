@@ -149,6 +149,25 @@ static void render_interfaces(struct frame *f, const struct view *view) {
     frame_line(f);
 }
 
+/* The free gun to send the next driver to. */
+static void render_guide(struct frame *f, const struct view *view) {
+    const struct status *s = view->status;
+    if (s->guide_slot < 0 || (uint32_t)s->guide_slot >= status_slot_count(s)) {
+        return;
+    }
+    const struct status_slot *slot = &s->slot[s->guide_slot];
+    if (slot->gun_state != GUN_STATE_AVAILABLE) {
+        return; /* taken since it was recommended */
+    }
+    char now[32], later[32];
+    tenths(now, sizeof now, slot->guide_now_w, 1000, " kW");
+    tenths(later, sizeof later, slot->guide_later_w, 1000, " kW");
+    frame_put(f, STYLE_NONE, "next    gun ");
+    frame_put(f, STYLE_BOLD, "%" PRId32, event_connector_id(view->config, (uint32_t)s->guide_slot));
+    frame_put(f, STYLE_NONE, "  %s now, %s in 10 min", now, later);
+    frame_line(f);
+}
+
 /* ---- guns ---- */
 
 /* Which columns fit; a column that is not there has width 0. */
@@ -276,6 +295,10 @@ static enum style note_of(const struct status_slot *slot, char *out, size_t size
     }
     if ((slot->flags & STATUS_SLOT_OPERATIVE) == 0) {
         snprintf(out, size, "inoperative");
+        return STYLE_WARN;
+    }
+    if ((slot->flags & STATUS_SLOT_SUSPENDED) != 0) {
+        snprintf(out, size, "waits: %s", limit_reason_name(slot->limit_reason));
         return STYLE_WARN;
     }
     if (slot->limit_reason != LIMIT_REASON_NONE) {
@@ -406,11 +429,12 @@ void view_render(struct frame *f, const struct view *view, uint32_t height) {
         frame_put(f, STYLE_ALARM, " %s ", view->problem);
         frame_line(f);
     }
-    if (view->status != NULL && !is_full(f, height, 8)) {
+    if (view->status != NULL && !is_full(f, height, 9)) {
         render_site(f, view);
         render_alarms(f, view);
         render_health(f, view);
         render_interfaces(f, view);
+        render_guide(f, view);
         frame_line(f);
         render_guns(f, view, height);
     } else if (view->status != NULL && !is_full(f, height, 0)) {

@@ -314,6 +314,7 @@ void planner_step(struct planner_state *state, const struct plan_input *input,
     out->seq = in->seq;
     out->input_us = in->now_us;
     out->slots = n;
+    out->guide_slot = -1;
     for (uint32_t i = 0; i < n; i++) {
         look_at_gun(&in->slot[i], in->i_cc_ma, efficiency, &wish[i]);
     }

@@ -493,7 +493,8 @@ static void fill_with(int byte) {
         struct plan_slot *s = &in.slot[i];
         s->has_gun = s->demands = s->served = true;
         s->faulted = s->ramping_down = false;
-        s->edge_fitted = s->edge_may = s->edge_sure = s->edge_locked = false;
+        s->arriving = s->blocked = s->free = false;
+        s->edge.fitted = s->edge.may = s->edge.sure = s->edge.locked = s->edge.welded = false;
         s->state = GUN_STATE_CHARGING;
         for (unsigned j = 0; j < RM_MODULES_PER_SLOT_MAX; j++) {
             s->module[j].healthy = s->module[j].connected = true;
