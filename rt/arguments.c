@@ -99,12 +99,23 @@ static enum arguments_result wrong(FILE *err, const char *text) {
     return ARGUMENTS_WRONG;
 }
 
+/* What getopt_long() did not understand; it moved past the word in question. */
+static enum arguments_result wrong_option(FILE *err, int option, const char *word) {
+    const char *text = option == ':'              ? "needs an argument"
+                       : option == OPTION_SECCOMP ? "takes enforce, log or off"
+                                                  : "is no option, or takes no argument";
+    fprintf(err, "ringmain-rt: %s %s. See ringmain-rt --help\n",
+            option == OPTION_SECCOMP ? "--seccomp" : word, text);
+    return ARGUMENTS_WRONG;
+}
+
 enum arguments_result arguments_parse(struct arguments *a, int argc, char **argv, FILE *out,
                                       FILE *err) {
     memset(a, 0, sizeof *a);
     optind = 1;
+    opterr = 0;
     int option;
-    while ((option = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", OPTIONS, NULL)) != -1) {
         if (option == OPTION_HELP) {
             fputs(HELP, out);
             return ARGUMENTS_DONE;
@@ -114,8 +125,7 @@ enum arguments_result arguments_parse(struct arguments *a, int argc, char **argv
             return ARGUMENTS_DONE;
         }
         if (!take_option(a, option)) {
-            return wrong(err, option == OPTION_SECCOMP ? "--seccomp takes enforce, log or off"
-                                                       : "wrong arguments");
+            return wrong_option(err, option, argv[optind - 1]);
         }
     }
     if (optind < argc) {
