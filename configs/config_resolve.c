@@ -182,7 +182,8 @@ static void resolve_plc(struct config_draft *draft, uint32_t i, bool generated,
 static void check_plc_twice(const struct config_draft *draft, uint32_t i, bool generated,
                             struct config_errors *errors) {
     const struct draft_slot *s = &draft->slot[i];
-    for (uint32_t j = 0; j < i && s->plc_id != CONFIG_UNSET; j++) {
+    const bool on_a_bus = draft->plc_buses > 0; /* that there is none has been said */
+    for (uint32_t j = 0; on_a_bus && j < i && s->plc_id != CONFIG_UNSET; j++) {
         const struct draft_slot *o = &draft->slot[j];
         if (o->plc_id == s->plc_id && o->slot.interface == s->slot.interface) {
             char path[96], value[16];

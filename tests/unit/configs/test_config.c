@@ -326,6 +326,20 @@ static void test_config_load_missing_file_says_so(void **state) {
     assert_int_equal(config_load("configs", &got, &errors), -EISDIR);
 }
 
+/* What follows from an error that was told is not told as another one. */
+static void test_config_without_plc_bus_tells_only_that(void **state) {
+    (void)state;
+    char *bad = edited("charger.json", "plc.interfaces", "[]");
+    char *worse = edit_text(bad, "connectors[1].plcId", "0"); /* as connectors[0] */
+    assert_int_equal(parse_text(worse, &got, &errors), -EINVAL);
+    assert_true(errors.count > 0);
+    for (uint32_t i = 0; i < errors.count; i++) {
+        assert_null(strstr(errors.error[i].text, "on  already"));
+    }
+    free(bad);
+    free(worse);
+}
+
 static void test_config_load_or_explain_prints_each_error(void **state) {
     (void)state;
     char text[4096] = "";
@@ -420,6 +434,7 @@ int main(void) {
         cmocka_unit_test(test_config_transports_and_addresses),
         cmocka_unit_test(test_config_interface_index_finds_by_name),
         cmocka_unit_test(test_config_load_missing_file_says_so),
+        cmocka_unit_test(test_config_without_plc_bus_tells_only_that),
         cmocka_unit_test(test_config_load_or_explain_prints_each_error),
         cmocka_unit_test(test_config_override_unix_sets_every_interface),
         cmocka_unit_test(test_config_override_udp_counts_ports_up),
