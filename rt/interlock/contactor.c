@@ -156,6 +156,30 @@ static void contradict(struct step *st, uint32_t slot, unsigned kind, struct con
     }
 }
 
+/* When the last command can have reached the one who moves the contactor: one that was told nothing is not late. */
+static int64_t told_us(const struct step *st, uint32_t slot, unsigned kind,
+                       const struct contactor_book *book) {
+    const struct interlock_slot *own = &st->s->slot[slot];
+    const int64_t cut_off_us = on_module_bus(&st->config->slot[slot], kind)
+                                   ? own->module[kind - CONTACTOR_MN0].cut_off_us
+                                   : own->cut_off_us;
+    return cut_off_us > book->changed_us ? cut_off_us : book->changed_us;
+}
+
+static void look_at_links(struct step *st, uint32_t slot) {
+    struct interlock_slot *own = &st->s->slot[slot];
+    const struct image_slot *image = &st->image->slot[slot];
+    if (image->interface_down ||
+        !is_fresh(st, &image->contactor_status, st->config->interlock.t_plc_ms)) {
+        own->cut_off_us = st->now_us;
+    }
+    for (uint32_t j = 0; j < st->config->slot[slot].module_count; ++j) {
+        if (image->module[j].bus_down) {
+            own->module[j].cut_off_us = st->now_us;
+        }
+    }
+}
+
 /* One new sample of one contactor. */
 static void judge(struct step *st, uint32_t slot, unsigned kind, struct contactor_book *book,
                   const struct image_contactor *feedback) {
@@ -163,7 +187,7 @@ static void judge(struct step *st, uint32_t slot, unsigned kind, struct contacto
         book->command ? st->config->interlock.t_close_ms : st->config->interlock.t_open_ms;
     const int64_t time_us =
         on_module_bus(&st->config->slot[slot], kind) ? st->relay_stale_us : (int64_t)time_ms * 1000;
-    const int64_t settled_us = book->changed_us + time_us;
+    const int64_t settled_us = told_us(st, slot, kind, book) + time_us;
     const bool agrees =
         both(feedback, book->command ? FEEDBACK_CLOSED : FEEDBACK_OPEN) && !feedback->fault;
     if (agrees) {
@@ -234,6 +258,7 @@ void contactor_look(struct step *st, uint32_t slot) {
     const unsigned kinds = CONTACTOR_MN0 + config->module_count;
     struct contactor_times times = {.now_us = st->now_us,
                                     .open_us = (int64_t)st->config->interlock.t_open_ms * 1000};
+    look_at_links(st, slot);
     for (unsigned kind = 0; kind < kinds; ++kind) {
         struct contactor_book *book = &own->contactor[kind];
         if (!book->fitted) {

@@ -41,6 +41,7 @@ struct interlock_module {
     int64_t off_since_us;  /* run last false */
     int64_t on_since_us;   /* run last became true */
     enum fault_code fault; /* FAULT_NONE, MODULE_LOST, MODULE_FAULT */
+    int64_t cut_off_us;    /* its bus was last down: commands did not reach it; 0 never */
     bool excluded;         /* M7: its address is not its own; it never runs */
     int64_t lost_since_us; /* silent since; 0 heard */
     /* books of M4 and S13: the most it may deliver now, by command or measurement */
@@ -56,8 +57,10 @@ struct interlock_slot {
     uint64_t latched;     /* bit n: latched */
     enum stop_class stop; /* what the faults demand of this slot's gun, NONE when free */
     bool released;        /* boot hold over (S15) */
-    bool live;            /* gun may be energised */
-    uint16_t island_may;  /* lowest slot of the component under may(edge) */
+    int64_t
+        cut_off_us; /* its PLC was last silent or its bus down: commands did not reach it; 0 never */
+    bool live;      /* gun may be energised */
+    uint16_t island_may; /* lowest slot of the component under may(edge) */
     uint16_t island_sure;
     bool imd_passed;      /* N2: self-test passed and insulation ok on the present component */
     uint8_t imd_failures; /* consecutive failed cable checks (N5) */

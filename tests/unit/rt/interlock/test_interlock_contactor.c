@@ -251,6 +251,70 @@ static void test_does_not_open_is_welded_and_latched(void **state) {
     hub_free(hub);
 }
 
+/* The command to open did not leave the host: the PLC still holds the contactor, or its own watchdog opens it. */
+static void cut_off(struct hub *hub, bool interface, int64_t ms) {
+    hub_charging(hub, 0, 400000, 10000);
+    hub_run(hub, 500);
+    hub->image.slot[0].interface_down = interface;
+    hub->silent[0] = true;
+    hub_run(hub, ms);
+    assert_false(hub->out.slot[0].gc);
+    hub->image.slot[0].interface_down = false;
+    hub->silent[0] = false;
+    hub->contactor[0][CONTACTOR_GC] = STAYS_CLOSED;
+    hub->contactor[0][CONTACTOR_MN0] = STAYS_CLOSED;
+}
+
+static void test_closed_just_after_its_bus_was_down_is_no_weld(void **state) {
+    (void)state;
+    for (int bus = 0; bus < 2; ++bus) {
+        struct hub *hub = hub_ready(3, 2);
+        cut_off(hub, bus == 0, 450);
+        hub_run(hub, 90);
+        hub->contactor[0][CONTACTOR_GC] = FOLLOW;
+        hub->contactor[0][CONTACTOR_MN0] = FOLLOW;
+        hub_run(hub, 500);
+        assert_false(hub->state.slot[0].contactor[CONTACTOR_GC].welded);
+        assert_false(hub->state.slot[0].contactor[CONTACTOR_MN0].welded);
+        assert_int_equal(hub->state.slot[0].latched, 0);
+        hub_free(hub);
+    }
+}
+
+static void test_closed_long_after_its_bus_was_down_is_a_weld(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    cut_off(hub, true, 140);
+    hub_run(hub, 90);
+    assert_false(hub->state.slot[0].contactor[CONTACTOR_GC].welded);
+    hub_run(hub, 40);
+    assert_true(hub->state.slot[0].contactor[CONTACTOR_GC].welded);
+    assert_true(hub->state.slot[0].latched & BIT(CONTACTOR_WELDED));
+    hub_free(hub);
+}
+
+static void test_relay_closed_just_after_the_module_bus_was_down_is_no_weld(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub->config.slot[0].module[0].mn_on_plc = false;
+    hub_charging(hub, 0, 400000, 10000);
+    hub_run(hub, 500);
+    hub->image.slot[0].module[0].bus_down = true;
+    hub->module_silent[0][0] = true;
+    hub->request.slot[0].gc = false;
+    hub->request.slot[0].module[0] = hub->request.slot[0].module[1] = (struct request_module){0};
+    hub_run(hub, 15000);
+    assert_false(hub->out.slot[0].module[0].mn);
+    hub->image.slot[0].module[0].bus_down = false;
+    hub->module_silent[0][0] = false;
+    hub->contactor[0][CONTACTOR_MN0] = STAYS_CLOSED;
+    hub_run(hub, 90);
+    hub->contactor[0][CONTACTOR_MN0] = FOLLOW;
+    hub_run(hub, 500);
+    assert_false(hub->state.slot[0].contactor[CONTACTOR_MN0].welded);
+    hub_free(hub);
+}
+
 static void test_plc_verdict_on_a_relay_counts(void **state) {
     (void)state;
     struct hub *hub = hub_ready(3, 2);
@@ -810,6 +874,9 @@ int main(void) {
         cmocka_unit_test(test_one_contradicting_sample_is_no_verdict),
         cmocka_unit_test(test_a_repeated_look_at_one_sample_is_no_second_one),
         cmocka_unit_test(test_does_not_open_is_welded_and_latched),
+        cmocka_unit_test(test_closed_just_after_its_bus_was_down_is_no_weld),
+        cmocka_unit_test(test_closed_long_after_its_bus_was_down_is_a_weld),
+        cmocka_unit_test(test_relay_closed_just_after_the_module_bus_was_down_is_no_weld),
         cmocka_unit_test(test_plc_verdict_on_a_relay_counts),
         cmocka_unit_test(test_plc_verdict_on_a_closed_relay_is_stuck),
         cmocka_unit_test(test_no_verdict_while_the_plc_is_silent),
