@@ -13,6 +13,11 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 
+# A test may skip itself only where this says so, with the reason beside it.
+SKIPS = [
+    r"tsan/test_shm_hostile:",  # writes wildly beside atomic reads on purpose: run under ASAN instead
+]
+
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OUT = os.path.join(TOP, "out", "test")
 
@@ -90,7 +95,12 @@ def ctest(count, preset, label, jobs=2, name_filter=None, env=None):
         output = case.findtext("system-out") or ""
         passed, failed = cmocka_counts(output)
         skipped = re.findall(r"^\[  SKIPPED \] (\w+)$", output, re.M)
-        count.skipped += ["%s:%s" % (name, test) for test in sorted(set(skipped))]
+        for test in sorted(set(skipped)):
+            full = "%s:%s" % (name, test)
+            if any(re.match(allowed, full) for allowed in SKIPS):
+                count.skipped.append(full)
+            else:
+                count.add(full, False, "skipped itself, which nothing allows")
         ok = case.get("status") == "run" and case.find("failure") is None
         for i in range(passed if ok else max(0, passed)):
             count.passed.append("%s[%d]" % (name, i))
