@@ -161,6 +161,7 @@ static void fill_slot(const struct control *c, uint32_t slot, int64_t now_us,
     out->faults = control_faults(c, slot);
     out->fault = (uint16_t)gun_worst_fault(out->faults);
     out->island = own->island_may;
+    out->lends_to = -1;
     out->owner = c->have_proposal ? c->proposal.slot[slot].owner : -1;
     out->rejected_proposals = c->slot[slot].rejected;
     out->flags = (uint8_t)((c->slot[slot].shadow.plc ? STATUS_SLOT_PLC_OK : 0u) |

@@ -24,6 +24,7 @@ const char *event_type_name(unsigned value) {
         [EVENT_CONFIG_ACK] = "config ack",
         [EVENT_METER] = "meter",
         [EVENT_ESTOP] = "e-stop",
+        [EVENT_BOUNDARY] = "boundary",
     };
     return value < EVENT_TYPE_COUNT && names[value] != NULL ? names[value] : "?";
 }

@@ -32,6 +32,8 @@ enum event_type {
     EVENT_CONFIG_ACK, /* a = parameter, b = status, value = value */
     EVENT_METER,      /* a = 1 jump held, 2 stepped back, 3 stale: fallback, 4 back; value = Wh */
     EVENT_ESTOP,      /* a = 1 pressed, 0 reset */
+    EVENT_BOUNDARY, /* slot = lender; a = from, b = to (enum boundary_state), c = owner slot << 16 | boundary_reason;
+                       value = current through its boundary in mA << 32 | voltage across it in mV, signed both */
     EVENT_TYPE_COUNT
 };
 
@@ -43,6 +45,8 @@ enum interface_state {
     INTERFACE_BUS_OFF,
     INTERFACE_STATE_COUNT
 };
+
+#define EVENT_BOUNDARY_UNKNOWN INT32_MIN /* no fresh measurement of that current or voltage */
 
 #define EVENT_SLOT_NONE 0xffffu
 #define EVENT_TEXT_LEN  28
@@ -58,6 +62,17 @@ struct event {
     char text[EVENT_TEXT_LEN]; /* zero-padded; not necessarily terminated when full */
 };
 static_assert(sizeof(struct event) == 64, "one cache line per event");
+
+/* The two figures in the value of EVENT_BOUNDARY. */
+static inline int64_t event_boundary_value(int32_t load_ma, int32_t dv_mv) {
+    return (int64_t)((uint64_t)(uint32_t)load_ma << 32 | (uint32_t)dv_mv);
+}
+static inline int32_t event_boundary_load_ma(int64_t value) {
+    return (int32_t)(uint32_t)((uint64_t)value >> 32);
+}
+static inline int32_t event_boundary_dv_mv(int64_t value) {
+    return (int32_t)(uint32_t)((uint64_t)value & UINT32_MAX);
+}
 
 const char *event_type_name(unsigned value); /* "?" when out of range; any thread */
 

@@ -22,7 +22,7 @@
 #include "shm/telemetry.h"
 
 #define SHM_MAGIC          UINT64_C(0x31304e49414d4752) /* "RGMAIN01" */
-#define SHM_LAYOUT_VERSION 2u
+#define SHM_LAYOUT_VERSION 3u
 #define SHM_PAGE           4096
 
 #define SHM_EVENTS    8192u /* records */

@@ -115,13 +115,18 @@
     PIN(status_slot, meter_wh, 128) \
     PIN(status_slot, id_token, 136) \
     PIN(status_slot, module_count, 176) \
+    PIN(status_slot, boundary, 177) \
     PIN(status_slot, owner, 178) \
     PIN(status_slot, capacity_w, 180) \
     PIN(status_slot, guide_now_w, 184) \
     PIN(status_slot, guide_later_w, 188) \
-    PIN(status_slot, contactor, 192) \
-    PIN(status_slot, module, 368) \
-    SIZE(status_slot, 624) \
+    PIN(status_slot, lends_to, 192) \
+    PIN(status_slot, boundary_reason, 194) \
+    PIN(status_slot, borrowed, 195) \
+    PIN(status_slot, borrowed_w, 196) \
+    PIN(status_slot, contactor, 200) \
+    PIN(status_slot, module, 376) \
+    SIZE(status_slot, 632) \
     PIN(status_interface, state, 0) \
     PIN(status_interface, restarts, 4) \
     PIN(status_interface, rx_frames, 8) \
@@ -259,12 +264,12 @@
 
 /* What depends on RM_SLOTS_MAX; the numbers are those of 96 slots. */
 #define LAYOUT_PINS_SLOTS(PIN, SIZE) \
-    SIZE(status, 61368) \
+    SIZE(status, 62136) \
     SIZE(shm_latches, 792) \
-    PIN(shm_segment, sessions, 778240) \
-    PIN(shm_segment, latches, 1269760) \
-    PIN(shm_segment, diag, 1273856) \
-    SIZE(shm_segment, 1306624)
+    PIN(shm_segment, sessions, 782336) \
+    PIN(shm_segment, latches, 1273856) \
+    PIN(shm_segment, diag, 1277952) \
+    SIZE(shm_segment, 1310720)
 /* clang-format on */
 
 #endif

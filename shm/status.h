@@ -72,10 +72,14 @@ struct status_slot {
     int64_t meter_wh;
     char id_token[RM_ID_TOKEN_LEN];
     uint8_t module_count;
-    uint8_t pad;
+    uint8_t boundary;   /* enum boundary_state: this slot as lender */
     int16_t owner;      /* planned: slot whose gun this slot's modules feed, -1 none */
     int32_t capacity_w; /* what the modules of this gun's island could give it now */
     int32_t guide_now_w, guide_later_w; /* free gun: what a vehicle would get now, in ten minutes */
+    int16_t lends_to;                   /* slot it lends to, or is on the way to or from; -1 home */
+    uint8_t boundary_reason;            /* enum boundary_reason: why it last went home */
+    uint8_t borrowed;                   /* gun: slots joined to it at present */
+    int32_t borrowed_w;                 /* gun: what their modules deliver to it */
     struct status_contactor contactor[CONTACTORS_PER_SLOT];
     struct status_module module[RM_MODULES_PER_SLOT_MAX];
 };

@@ -54,6 +54,47 @@ const char *stop_reason_name(unsigned value) {
     return NAME_OF(names, value);
 }
 
+const char *boundary_state_name(unsigned value) {
+    static const char *const names[BOUNDARY_STATE_COUNT] = {
+        [BOUNDARY_STATE_HOME] = "home",
+        [BOUNDARY_STATE_PREPARING] = "preparing",
+        [BOUNDARY_STATE_MATCHING] = "matching",
+        [BOUNDARY_STATE_CLOSING_MC] = "closing MC",
+        [BOUNDARY_STATE_CLOSING_BC] = "closing BC",
+        [BOUNDARY_STATE_JOINED] = "joined",
+        [BOUNDARY_STATE_UNLOADING] = "unloading",
+        [BOUNDARY_STATE_OPENING] = "opening",
+        [BOUNDARY_STATE_SETTLING] = "settling",
+        [BOUNDARY_STATE_FAULTED] = "fused",
+    };
+    return NAME_OF(names, value);
+}
+
+const char *boundary_reason_name(unsigned value) {
+    static const char *const names[BOUNDARY_REASON_COUNT] = {
+        [BOUNDARY_REASON_NONE] = "none",
+        [BOUNDARY_REASON_PLAN] = "plan",
+        [BOUNDARY_REASON_RECLAIM] = "reclaim",
+        [BOUNDARY_REASON_OWNER] = "owner's session",
+        [BOUNDARY_REASON_PLANNER] = "planner late",
+        [BOUNDARY_REASON_SHUTDOWN] = "shutdown",
+        [BOUNDARY_REASON_INNER] = "slot before it leaves",
+        [BOUNDARY_REASON_SLOT] = "slot faulted",
+        [BOUNDARY_REASON_EMERGENCY] = "emergency",
+        [BOUNDARY_REASON_MODULES] = "no usable module",
+        [BOUNDARY_REASON_MN] = "MN did not close",
+        [BOUNDARY_REASON_VOLTAGE] = "voltage not reached",
+        [BOUNDARY_REASON_INSULATION] = "insulation",
+        [BOUNDARY_REASON_TURN] = "no turn",
+        [BOUNDARY_REASON_STUCK] = "did not close",
+        [BOUNDARY_REASON_LOST] = "opened by itself",
+        [BOUNDARY_REASON_LOADED] = "current stayed",
+        [BOUNDARY_REASON_WELDED] = "did not open",
+        [BOUNDARY_REASON_DISCHARGE] = "not discharged",
+    };
+    return NAME_OF(names, value);
+}
+
 const char *limit_reason_name(unsigned value) {
     static const char *const names[LIMIT_REASON_COUNT] = {
         [LIMIT_REASON_NONE] = "none",

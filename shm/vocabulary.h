@@ -75,6 +75,45 @@ enum limit_reason {
     LIMIT_REASON_COUNT
 };
 
+/* The sequencer of one slot as lender of its modules to a neighbour's gun, in the order of a loan (rt/sequencer/). */
+enum boundary_state {
+    BOUNDARY_STATE_HOME = 0,   /* nothing lent; the slot is its own gun's */
+    BOUNDARY_STATE_PREPARING,  /* module contactors close on the dead bus */
+    BOUNDARY_STATE_MATCHING,   /* own bus brought to the owner's voltage at <= I_cc */
+    BOUNDARY_STATE_CLOSING_MC, /* equal voltages: the boundary's first contactor closes */
+    BOUNDARY_STATE_CLOSING_BC, /* the second one, where fitted */
+    BOUNDARY_STATE_JOINED,     /* modules feed the owner's gun */
+    BOUNDARY_STATE_UNLOADING,  /* their current goes to zero, others take over */
+    BOUNDARY_STATE_OPENING,    /* boundary told to open */
+    BOUNDARY_STATE_SETTLING,   /* own bus discharges, module contactors open */
+    BOUNDARY_STATE_FAULTED,    /* the boundary did not open: fused with its neighbour */
+    BOUNDARY_STATE_COUNT
+};
+
+/* Why a slot went home, or what keeps it there. */
+enum boundary_reason {
+    BOUNDARY_REASON_NONE = 0,
+    BOUNDARY_REASON_PLAN,       /* the planner wants it otherwise */
+    BOUNDARY_REASON_RECLAIM,    /* a vehicle arrived at the slot's own gun */
+    BOUNDARY_REASON_OWNER,      /* the owner's session ends or is not steady */
+    BOUNDARY_REASON_PLANNER,    /* no fresh plan */
+    BOUNDARY_REASON_SHUTDOWN,   /* the program ends */
+    BOUNDARY_REASON_INNER,      /* the slot between it and the owner leaves */
+    BOUNDARY_REASON_SLOT,       /* a fault of the slot itself */
+    BOUNDARY_REASON_EMERGENCY,  /* emergency in the slot or of the owner */
+    BOUNDARY_REASON_MODULES,    /* no usable module */
+    BOUNDARY_REASON_MN,         /* module contactors did not close */
+    BOUNDARY_REASON_VOLTAGE,    /* owner's voltage not reached in time */
+    BOUNDARY_REASON_INSULATION, /* insulation of the lone bus not good in time */
+    BOUNDARY_REASON_TURN,       /* its turn to close did not come in time */
+    BOUNDARY_REASON_STUCK,      /* boundary contactor did not close */
+    BOUNDARY_REASON_LOST,       /* boundary opened by itself, or its feedback is not trusted */
+    BOUNDARY_REASON_LOADED,     /* current did not go away in time */
+    BOUNDARY_REASON_WELDED,     /* boundary did not open */
+    BOUNDARY_REASON_DISCHARGE,  /* bus did not discharge in time */
+    BOUNDARY_REASON_COUNT
+};
+
 enum cp_state { /* IEC 61851-1 control pilot */
                 CP_STATE_UNKNOWN = 0,
                 CP_STATE_A,
@@ -206,6 +245,8 @@ const char *gun_state_name(unsigned value);
 const char *stop_class_name(unsigned value);
 const char *stop_reason_name(unsigned value);
 const char *limit_reason_name(unsigned value);
+const char *boundary_state_name(unsigned value);
+const char *boundary_reason_name(unsigned value);
 const char *hlc_stage_name(unsigned value);
 const char *identity_kind_name(unsigned value);
 const char *auth_source_name(unsigned value);

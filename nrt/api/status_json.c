@@ -167,6 +167,11 @@ static void write_power(struct json_writer *w, const struct status_slot *slot) {
     json_uint(w, "priority_class", slot->priority_class);
     json_uint(w, "island", slot->island);
     slot_or_null(w, "owner_slot", slot->owner);
+    json_string(w, "boundary", boundary_state_name(slot->boundary));
+    json_string(w, "boundary_reason", boundary_reason_name(slot->boundary_reason));
+    slot_or_null(w, "lends_to", slot->lends_to);
+    json_uint(w, "borrowed", slot->borrowed);
+    measured(w, "borrowed_w", slot->borrowed_w);
     measured(w, "capacity_w", slot->capacity_w);
     measured(w, "guide_now_w", slot->guide_now_w);
     measured(w, "guide_later_w", slot->guide_later_w);

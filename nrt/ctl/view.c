@@ -168,6 +168,48 @@ static void render_guide(struct frame *f, const struct view *view) {
     frame_line(f);
 }
 
+/* ---- the ring ---- */
+
+/* Between a slot and its clockwise neighbour: '=' they are one island, '-' on the way in or out. */
+static char edge_mark(const struct status *s, uint32_t slot) {
+    const struct status_contactor *mc = &s->slot[slot].contactor[CONTACTOR_MC];
+    const struct status_contactor *bc = &s->slot[slot].contactor[CONTACTOR_BC];
+    const bool sure = (mc->flags & STATUS_CONTACTOR_SURE) != 0 &&
+                      (bc->fitted == 0 || (bc->flags & STATUS_CONTACTOR_SURE) != 0);
+    const bool may = (mc->flags & STATUS_CONTACTOR_MAY) != 0 &&
+                     (bc->fitted == 0 || (bc->flags & STATUS_CONTACTOR_MAY) != 0);
+    return mc->fitted == 0 ? ' ' : sure ? '=' : may ? '-' : ' ';
+}
+
+static enum style slot_style(const struct status_slot *slot) {
+    return slot->gun_state == GUN_STATE_CHARGING      ? STYLE_GOOD
+           : slot->boundary == BOUNDARY_STATE_FAULTED ? STYLE_BAD
+           : slot->boundary != BOUNDARY_STATE_HOME    ? STYLE_WARN
+                                                      : STYLE_DIM;
+}
+
+/* The slots in ring order by their guns ("." without one), a charging one in brackets: 1=[2]=3  4  5=[6] */
+static void render_ring(struct frame *f, const struct view *view) {
+    const struct status *s = view->status;
+    const uint32_t count = status_slot_count(s);
+    if (count < 2 || count > f->width / 5) {
+        return;
+    }
+    frame_put(f, STYLE_NONE, "ring    ");
+    for (uint32_t i = 0; i < count; i++) {
+        const struct status_slot *slot = &s->slot[i];
+        const bool charging = slot->gun_state == GUN_STATE_CHARGING;
+        const char mark = edge_mark(s, i);
+        char name[16] = ".";
+        if (has_gun(s, i)) {
+            snprintf(name, sizeof name, "%" PRId32, event_connector_id(view->config, i));
+        }
+        frame_put(f, slot_style(slot), "%s%s%s", charging ? "[" : "", name, charging ? "]" : "");
+        frame_put(f, STYLE_NONE, "%c%s", mark, mark == ' ' ? " " : "");
+    }
+    frame_line(f);
+}
+
 /* ---- guns ---- */
 
 /* Which columns fit; a column that is not there has width 0. */
@@ -276,7 +318,8 @@ static int64_t gun_most_w(const struct view *view, uint32_t slot) {
 }
 
 /* What explains the power, or what is wrong: the fault first. */
-static enum style note_of(const struct status_slot *slot, char *out, size_t size) {
+static enum style note_of(const struct view *view, uint32_t index, char *out, size_t size) {
+    const struct status_slot *slot = &view->status->slot[index];
     if (slot->fault != FAULT_NONE) {
         snprintf(out, size, "%s", fault_info(slot->fault)->name);
         return STYLE_BAD;
@@ -297,12 +340,22 @@ static enum style note_of(const struct status_slot *slot, char *out, size_t size
         snprintf(out, size, "inoperative");
         return STYLE_WARN;
     }
+    if (slot->boundary != BOUNDARY_STATE_HOME) {
+        const bool joined = slot->boundary == BOUNDARY_STATE_JOINED;
+        snprintf(out, size, "%s %" PRId32,
+                 joined ? "lends to" : boundary_state_name(slot->boundary),
+                 event_connector_id(view->config, (uint32_t)slot->lends_to));
+        return slot->boundary == BOUNDARY_STATE_FAULTED ? STYLE_BAD : STYLE_GOOD;
+    }
     if ((slot->flags & STATUS_SLOT_SUSPENDED) != 0) {
         snprintf(out, size, "waits: %s", limit_reason_name(slot->limit_reason));
         return STYLE_WARN;
     }
     if (slot->limit_reason != LIMIT_REASON_NONE) {
-        snprintf(out, size, "%s", limit_reason_name(slot->limit_reason));
+        int length = snprintf(out, size, "%s", limit_reason_name(slot->limit_reason));
+        if (slot->borrowed > 0 && length > 0 && (size_t)length < size) {
+            snprintf(out + length, size - (size_t)length, " +%u slots", (unsigned)slot->borrowed);
+        }
     } else if (slot->gun_state == GUN_STATE_FINISHED && slot->stop_reason != STOP_REASON_NONE) {
         snprintf(out, size, "ended: %s", stop_reason_name(slot->stop_reason));
     } else if ((slot->flags & STATUS_SLOT_RESERVED) != 0) {
@@ -374,7 +427,7 @@ static void render_gun(struct frame *f, const struct view *view, uint32_t index,
     cell(f, STYLE_NONE, 4, true, text);
     render_electric(f, view, index, c);
     if (c->note > 0) {
-        enum style style = note_of(slot, text, sizeof text);
+        enum style style = note_of(view, index, text, sizeof text);
         cell(f, style, c->note, false, text);
     }
     if (c->energy > 0) {
@@ -429,12 +482,13 @@ void view_render(struct frame *f, const struct view *view, uint32_t height) {
         frame_put(f, STYLE_ALARM, " %s ", view->problem);
         frame_line(f);
     }
-    if (view->status != NULL && !is_full(f, height, 9)) {
+    if (view->status != NULL && !is_full(f, height, 10)) {
         render_site(f, view);
         render_alarms(f, view);
         render_health(f, view);
         render_interfaces(f, view);
         render_guide(f, view);
+        render_ring(f, view);
         frame_line(f);
         render_guns(f, view, height);
     } else if (view->status != NULL && !is_full(f, height, 0)) {

@@ -44,6 +44,7 @@ static const char *type_key(uint16_t type) {
     case EVENT_CONFIG_ACK: return "config_ack";
     case EVENT_METER: return "meter";
     case EVENT_ESTOP: return "estop";
+    case EVENT_BOUNDARY: return "boundary";
     case EVENT_NONE:
     case EVENT_TYPE_COUNT: break;
     }
@@ -132,7 +133,35 @@ static void contactor_words(const struct event *event, char *out, size_t size) {
              event->b == 1 ? "closed" : "open", event->c);
 }
 
-static void what_words(const struct event *event, const char *text, char *out, size_t size) {
+/* "gun 3", "slot 7" where a slot has no gun */
+static void slot_word(const struct config *config, uint32_t slot, char *out, size_t size) {
+    const int32_t connector = event_connector_id(config, slot);
+    if (connector > 0) {
+        snprintf(out, size, "gun %" PRId32, connector);
+    } else {
+        snprintf(out, size, "slot %" PRIu32, slot);
+    }
+}
+
+static void boundary_words(const struct config *config, const struct event *event, char *out,
+                           size_t size) {
+    const int32_t dv_mv = event_boundary_dv_mv(event->value);
+    const int32_t load_ma = event_boundary_load_ma(event->value);
+    const unsigned reason = event->c & 0xffffu;
+    char owner[24], figures[48] = "";
+    slot_word(config, event->c >> 16, owner, sizeof owner);
+    if (dv_mv != EVENT_BOUNDARY_UNKNOWN && load_ma != EVENT_BOUNDARY_UNKNOWN) {
+        snprintf(figures, sizeof figures, ", %.1f V across, %.1f A", dv_mv / 1000.0,
+                 load_ma / 1000.0);
+    }
+    snprintf(out, size, "lends to %s: %s -> %s%s%s%s%s", owner, boundary_state_name(event->a),
+             boundary_state_name(event->b), figures, reason != BOUNDARY_REASON_NONE ? " (" : "",
+             reason != BOUNDARY_REASON_NONE ? boundary_reason_name(reason) : "",
+             reason != BOUNDARY_REASON_NONE ? ")" : "");
+}
+
+static void what_words(const struct config *config, const struct event *event, const char *text,
+                       char *out, size_t size) {
     long long value = (long long)event->value;
     unsigned a = event->a, b = event->b;
     switch ((enum event_type)event->type) {
@@ -174,6 +203,7 @@ static void what_words(const struct event *event, const char *text, char *out, s
     case EVENT_ESTOP:
         snprintf(out, size, "emergency stop %s", a == 1 ? "pressed" : "reset");
         return;
+    case EVENT_BOUNDARY: boundary_words(config, event, out, size); return;
     case EVENT_NONE:
     case EVENT_TYPE_COUNT: break;
     }
@@ -190,7 +220,7 @@ void event_sentence(const struct config *config, const struct event *event,
     char place[40], detail[EVENT_TEXT_LEN + 1], what[112];
     place_word(config, event, place, sizeof place);
     copy_text(event, detail);
-    what_words(event, detail, what, sizeof what);
+    what_words(config, event, detail, what, sizeof what);
     snprintf(text, EVENT_TEXT_MAX, "%s: %s", place, what);
 }
 
@@ -258,6 +288,23 @@ static void write_state(struct json_writer *w, const struct event *event) {
     }
 }
 
+static void write_figure(struct json_writer *w, const char *key, int32_t value) {
+    if (value == EVENT_BOUNDARY_UNKNOWN) {
+        json_null(w, key);
+    } else {
+        json_int(w, key, value);
+    }
+}
+
+static void write_boundary(struct json_writer *w, const struct event *event) {
+    json_string(w, "from", boundary_state_name(event->a));
+    json_string(w, "to", boundary_state_name(event->b));
+    json_uint(w, "owner_slot", event->c >> 16);
+    json_string(w, "reason", boundary_reason_name(event->c & 0xffffu));
+    write_figure(w, "across_mv", event_boundary_dv_mv(event->value));
+    write_figure(w, "load_ma", event_boundary_load_ma(event->value));
+}
+
 static void write_module(struct json_writer *w, const struct event *event) {
     json_uint(w, "module", event->a);
     json_bool(w, "healthy", event->b == 1);
@@ -305,6 +352,7 @@ static void write_details(struct json_writer *w, const struct config *config,
         json_int(w, "meter_wh", event->value);
         return;
     case EVENT_ESTOP: json_bool(w, "pressed", event->a == 1); return;
+    case EVENT_BOUNDARY: write_boundary(w, event); return;
     case EVENT_NONE:
     case EVENT_TYPE_COUNT: break;
     }

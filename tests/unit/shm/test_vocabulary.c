@@ -23,6 +23,8 @@ static void test_vocabulary_every_value_has_one_name(void **state) {
     check_names(stop_class_name, STOP_CLASS_COUNT);
     check_names(stop_reason_name, STOP_REASON_COUNT);
     check_names(limit_reason_name, LIMIT_REASON_COUNT);
+    check_names(boundary_state_name, BOUNDARY_STATE_COUNT);
+    check_names(boundary_reason_name, BOUNDARY_REASON_COUNT);
     check_names(hlc_stage_name, HLC_STAGE_COUNT);
     check_names(identity_kind_name, IDENTITY_COUNT);
     check_names(auth_source_name, AUTH_SOURCE_COUNT);
@@ -40,6 +42,18 @@ static void test_vocabulary_known_values_have_known_names(void **state) {
     assert_string_equal(stop_class_name(STOP_CLASS_EMERGENCY), "emergency");
     assert_string_equal(hlc_stage_name(7), "cable check");
     assert_string_equal(command_type_name(COMMAND_SITE_LIMIT), "site limit");
+}
+
+static void test_event_boundary_value_keeps_both_signed_figures(void **state) {
+    (void)state;
+    static const int32_t figure[] = {0, 1, -1, 250000, -250000, INT32_MAX, EVENT_BOUNDARY_UNKNOWN};
+    for (unsigned i = 0; i < 7; i++) {
+        for (unsigned j = 0; j < 7; j++) {
+            const int64_t value = event_boundary_value(figure[i], figure[j]);
+            assert_int_equal(event_boundary_load_ma(value), figure[i]);
+            assert_int_equal(event_boundary_dv_mv(value), figure[j]);
+        }
+    }
 }
 
 static void test_cp_state_letter_out_of_range_is_unknown(void **state) {
@@ -85,6 +99,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vocabulary_every_value_has_one_name),
         cmocka_unit_test(test_vocabulary_known_values_have_known_names),
+        cmocka_unit_test(test_event_boundary_value_keeps_both_signed_figures),
         cmocka_unit_test(test_cp_state_letter_out_of_range_is_unknown),
         cmocka_unit_test(test_fault_info_known_code_gives_its_row),
         cmocka_unit_test(test_fault_info_every_code_is_complete_and_fits_a_bit_set),
