@@ -97,6 +97,10 @@ static void take_supervised(struct guard *g, uint32_t i) {
         began_us - g->bus[i].state_since_us < GUARD_LOOK_AFTER_US) {
         return;
     }
+    if (state == INTERFACE_DOWN) {
+        lose(g, i); /* stopped by somebody, or another card by now: a new descriptor sets it up */
+        return;
+    }
     if (in_service(state) != in_service(g->bus[i].state)) {
         bus_state(&g->bus[i], state, guard_now_us(g));
         tell_control(g, i);

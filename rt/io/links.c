@@ -1,6 +1,7 @@
 #include "rt/io/links.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -28,6 +29,21 @@ static void schedule(struct links_place *p, int64_t now_us) {
         p->backoff_ms * 2 > LINKS_BACKOFF_MAX_MS ? LINKS_BACKOFF_MAX_MS : p->backoff_ms * 2;
 }
 
+/* Refused at run time: said once per reason, not once per attempt. */
+static void say_refused(struct links_place *p, const struct io_error *error) {
+    if (strcmp(p->said.text, error->text) != 0) {
+        p->said = *error;
+        fprintf(stderr, "ringmain-rt: %s. Tried again until it works\n", error->text);
+    }
+}
+
+static void say_open(struct links_place *p, const char *name) {
+    if (p->said.text[0] != '\0') {
+        p->said.text[0] = '\0';
+        fprintf(stderr, "ringmain-rt: interface %s is open\n", name);
+    }
+}
+
 /* One attempt. At run time every failure is retried: an interface that vanished may come back. */
 static int attempt(struct links *l, uint32_t i, int64_t now_us, struct io_error *error) {
     struct links_place *p = &l->place[i];
@@ -38,6 +54,9 @@ static int attempt(struct links *l, uint32_t i, int64_t now_us, struct io_error 
         return fd;
     }
     p->attempt_us = 0;
+    if (l->config->interface[i].transport == CAN_TRANSPORT_SOCKETCAN) {
+        p->ifindex = if_nametoindex(l->config->interface[i].name);
+    }
     offer(l, i, fd);
     return 0;
 }
@@ -104,6 +123,17 @@ void links_close(struct links *l) {
     l->main_bell = -1;
 }
 
+static void retry(struct links *l, uint32_t i, int64_t now_us) {
+    struct io_error error;
+    const struct config_interface *config = &l->config->interface[i];
+    int code = attempt(l, i, now_us, &error);
+    if (code == 0) {
+        say_open(&l->place[i], config->name);
+    } else if (!far_side_may_come(config, code)) {
+        say_refused(&l->place[i], &error);
+    }
+}
+
 static void serve_requests(struct links *l, uint32_t i, int64_t now_us) {
     struct links_place *p = &l->place[i];
     uint32_t connects = atomic_load_explicit(&p->connect_requests, memory_order_acquire);
@@ -125,7 +155,12 @@ static void serve_requests(struct links *l, uint32_t i, int64_t now_us) {
 static void supervise(struct links *l, uint32_t i) {
     uint8_t state = 0;
     int64_t began_us = clock_now_us();
-    bool known = bus_controller_state(l->config->interface[i].name, &state) == 0;
+    const char *name = l->config->interface[i].name;
+    bool known = bus_controller_state(name, &state) == 0;
+    if (l->place[i].ifindex != 0 && if_nametoindex(name) != l->place[i].ifindex) {
+        known = true; /* what the descriptor is bound to is gone, whatever bears the name now */
+        state = INTERFACE_DOWN;
+    }
     int64_t look = known ? links_pack_look((enum interface_state)state, began_us) : -1;
     int64_t before = atomic_exchange_explicit(&l->place[i].look, look, memory_order_acq_rel);
     if (known && (before < 0 || before % 8 != look % 8)) {
@@ -145,8 +180,7 @@ int links_service(struct links *l, int64_t now_us) {
         struct links_place *p = &l->place[i];
         serve_requests(l, i, now_us);
         if (p->attempt_us != 0 && now_us >= p->attempt_us) {
-            struct io_error ignored;
-            (void)attempt(l, i, now_us, &ignored);
+            retry(l, i, now_us);
         }
         if (p->supervise && supervise_now) {
             supervise(l, i);

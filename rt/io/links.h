@@ -33,7 +33,9 @@ struct links_place {
     int32_t backoff_ms;
     int64_t attempt_us; /* 0: nothing to do */
     bool supervise;     /* a controller that Ringmain manages */
+    unsigned ifindex;   /* socketcan: of the interface behind the last descriptor, 0 none */
     uint32_t failures;
+    struct io_error said; /* the refusal that was printed last, empty once it is open */
 };
 
 struct links {

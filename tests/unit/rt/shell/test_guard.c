@@ -467,6 +467,29 @@ static void test_guard_look_after_bus_off_brings_it_back(void **state) {
     assert_int_equal(control.state[0], INTERFACE_UP);
 }
 
+/* Stopped by somebody, or taken away and back under its old name: no frame and no error may ever come of the descriptor. */
+static void test_guard_look_finds_a_stopped_controller_and_opens_it_anew(void **state) {
+    (void)state;
+    run_ms(30);
+    const uint32_t asked = atomic_load(&links.place[0].connect_requests);
+    int64_t before_us = guard.bus[0].state_since_us + GUARD_LOOK_AFTER_US - 1;
+    atomic_store(&links.place[0].look, links_pack_look(INTERFACE_DOWN, before_us));
+    run_ms(10); /* a look from before it was opened */
+    assert_int_equal(control.state[0], INTERFACE_UP);
+    atomic_store(&links.place[0].look, links_pack_look(INTERFACE_DOWN, clock_now_us()));
+    run_ms(10);
+    assert_int_equal(control.state[0], INTERFACE_DOWN);
+    assert_int_equal(control.state[1], INTERFACE_UP);
+    assert_int_equal(atomic_load(&links.place[0].connect_requests), asked + 1);
+    atomic_store(&links.place[0].look, -1);
+    int64_t end_ns = clock_now_ns() + 1000 * MS;
+    while (control.state[0] != INTERFACE_UP && clock_now_ns() < end_ns) {
+        (void)links_service(&links, clock_now_us());
+        run_ms(5);
+    }
+    assert_int_equal(control.state[0], INTERFACE_UP);
+}
+
 static void test_guard_look_before_bus_off_does_not_undo_it(void **state) {
     (void)state;
     run_ms(10);
@@ -725,6 +748,7 @@ int main(void) {
         TEST(test_guard_far_side_gone_is_down_then_reconnected),
         TEST(test_guard_bus_off_is_told_and_restart_asked),
         TEST(test_guard_look_after_bus_off_brings_it_back),
+        TEST(test_guard_look_finds_a_stopped_controller_and_opens_it_anew),
         TEST(test_guard_look_before_bus_off_does_not_undo_it),
         TEST(test_guard_look_finds_bus_off_that_no_frame_told),
         cmocka_unit_test_setup_teardown(test_guard_udp_is_up_when_heard_and_down_when_refused,
