@@ -69,6 +69,21 @@ void fleet_draw_session(struct random *r, double *soc_in, double *soc_out, doubl
     *visit_s = (double)s->stay_min * 60.0;
 }
 
+uint32_t plant_visits(void) {
+    return fleet_session_count;
+}
+
+struct plant_visit plant_visit(uint32_t index) {
+    assert(index < fleet_session_count);
+    const struct fleet_session *s = &fleet_sessions[index];
+    return (struct plant_visit){.soc_in_pct = (double)s->soc_in_pct,
+                                .soc_out_pct = (double)s->soc_out_pct};
+}
+
+double plant_hour_share(int hour) {
+    return fleet_hour_share(hour);
+}
+
 double fleet_hour_share(int hour) {
     double sum = 0;
     for (int i = 0; i < 24; i++) {

@@ -38,8 +38,10 @@ enum plant_result plant_plug(struct plant *p, int gun, const struct plant_vehicl
     if (p->slot[slot].vehicle.plugged) {
         return PLANT_OCCUPIED;
     }
-    const uint32_t model = wish->model != NULL ? fleet_find(wish->model) : fleet_draw(&p->random);
-    if (model == UINT32_MAX) {
+    const uint32_t model = wish->model_number != 0 ? wish->model_number - 1
+                           : wish->model != NULL   ? fleet_find(wish->model)
+                                                   : fleet_draw(&p->random);
+    if (model >= plant_models()) {
         return PLANT_NO_SUCH_MODEL;
     }
     if (!(wish->soc_pct <= 100) || !(wish->target_soc_pct <= 100) || isnan(wish->stay_s) ||

@@ -94,6 +94,7 @@ const char *plant_result_text(enum plant_result result);
 
 struct plant_vehicle_wish {
     const char *model;     /* "brand model" or a part of it; NULL: drawn by the seed */
+    uint32_t model_number; /* 1 + index of plant_model(), instead of a name; 0: by name or drawn */
     double soc_pct;        /* on arrival; negative: drawn */
     double target_soc_pct; /* negative: drawn */
     double visit_s;        /* the driver stops the session that long after plugging in; 0: never */
@@ -255,5 +256,21 @@ struct plant_model {
 };
 uint32_t plant_models(void);
 struct plant_model plant_model(uint32_t index);
+
+/* The battery at that state of charge, as a vehicle of the hub has it. */
+struct plant_battery {
+    double capacity_wh, ocv_v, resistance_ohm;
+    double max_v, max_a, max_w; /* what the vehicle tells the charger */
+    double wish_w;              /* what it would take at its inlet: its charge curve */
+};
+struct plant_battery plant_model_battery(uint32_t index, double soc_pct);
+
+/* The measured sessions that vehicles are drawn from, and their arrivals: hour's share over the mean, 1.0 on average. */
+struct plant_visit {
+    double soc_in_pct, soc_out_pct;
+};
+uint32_t plant_visits(void);
+struct plant_visit plant_visit(uint32_t index);
+double plant_hour_share(int hour);
 
 #endif

@@ -80,18 +80,31 @@ static double ocv_share(double soc_pct) {
     return share[5];
 }
 
+struct plant_battery plant_model_battery(uint32_t index, double soc_pct) {
+    const struct plant_model m = plant_model(index);
+    const double max_a = ceil(m.max_w / (m.nominal_v * 0.97) / 5.0) * 5.0;
+    return (struct plant_battery){
+        .capacity_wh = m.usable_wh,
+        .ocv_v = m.nominal_v * ocv_share(soc_pct),
+        .max_v = ceil(m.nominal_v * 1.165 / 5.0) * 5.0,
+        .max_a = max_a > 500 ? 500 : max_a,
+        .max_w = m.max_w,
+        /* 5 % of the voltage at full power */
+        .resistance_ohm = 0.05 * m.nominal_v * m.nominal_v / m.max_w,
+        .wish_w = fleet_power_w(index, soc_pct),
+    };
+}
+
 static void size_battery(struct plant *p, struct vehicle *v, uint32_t model) {
-    const struct plant_model m = plant_model(model);
+    const struct plant_battery b = plant_model_battery(model, v->soc_pct);
     v->model = model;
-    v->capacity_wh = m.usable_wh;
-    v->nominal_v = m.nominal_v;
-    v->ocv_v = m.nominal_v * ocv_share(v->soc_pct);
-    v->max_v = ceil(m.nominal_v * 1.165 / 5.0) * 5.0;
-    v->max_w = m.max_w;
-    v->max_a = ceil(m.max_w / (m.nominal_v * 0.97) / 5.0) * 5.0;
-    v->max_a = v->max_a > 500 ? 500 : v->max_a;
-    v->resistance_ohm =
-        0.05 * m.nominal_v * m.nominal_v / m.max_w; /* 5 % of the voltage at full power */
+    v->capacity_wh = b.capacity_wh;
+    v->nominal_v = plant_model(model).nominal_v;
+    v->ocv_v = b.ocv_v;
+    v->max_v = b.max_v;
+    v->max_w = b.max_w;
+    v->max_a = b.max_a;
+    v->resistance_ohm = b.resistance_ohm;
     v->ramp_a_s = random_range(&p->random, 20.0, 60.0);
     v->insulation_ohm = random_range(&p->random, 1.5e6, 8e6);
 }
