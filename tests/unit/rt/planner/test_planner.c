@@ -52,6 +52,13 @@ static int setup(void **state) {
     in.efficiency_permille = 1000;
     in.i_cc_ma = 2000;
     in.now_us = 1000000;
+    in.rules = (struct plan_rules){.slots_max = 8,
+                                   .default_mv = 500000,
+                                   .v_safe_mv = 60000,
+                                   .holding_s = 120,
+                                   .operation_cost_kj = 60,
+                                   .dwell_us = 30000000,
+                                   .rotation_us = 600000000};
     for (uint32_t i = 0; i < RM_SLOTS_MAX; i++) {
         in.slot[i].profile_limit_w = INT64_MAX;
     }
@@ -440,6 +447,9 @@ static void test_planner_gun_on_its_way_down_is_given_no_current(void **state) {
 static void test_planner_target_of_a_millivolt_overflows_nothing(void **state) {
     (void)state;
     serve(0, 1, 100000);
+    cycle();
+    assert_false(out.slot[0].module[0].run); /* no module goes below its 50 V */
+    in.slot[0].module[0].min_mv = in.slot[0].module[1].min_mv = 0;
     cycle();
     assert_int_equal(out.slot[0].module[0].set_mv, 1);
     assert_int_equal(sum_ma(0), 100000); /* 100 A x 1 mV is no power */

@@ -1,0 +1,85 @@
+#include "rt/planner/islands.h"
+
+#define EDGE_COST         1000u  /* of an unworn contactor */
+#define OPERATIONS_DOUBLE 20000u /* so worn it costs twice as much */
+
+static enum partition_mode mode_of(enum sharing_mode mode) {
+    switch (mode) {
+    case SHARING_MODE_FIRST_COME: return PARTITION_FIRST_COME;
+    case SHARING_MODE_TOTAL: return PARTITION_TOTAL;
+    case SHARING_MODE_STATIC: return PARTITION_STATIC;
+    case SHARING_MODE_LEXIMIN:
+    case SHARING_MODE_COUNT: break;
+    }
+    return PARTITION_LEXIMIN;
+}
+
+static void ask_edge(const struct plan_edge *e, struct partition_slot *out) {
+    const uint64_t worn = EDGE_COST + (uint64_t)EDGE_COST * e->operations / OPERATIONS_DOUBLE;
+    const uint64_t cost = worn * (e->contactors > 0 ? e->contactors : 1);
+    out->edge = !e->fitted             ? PARTITION_EDGE_KEEP_OPEN
+                : !e->locked           ? PARTITION_EDGE_FREE
+                : e->sure || e->welded ? PARTITION_EDGE_KEEP_CLOSED
+                                       : PARTITION_EDGE_KEEP_OPEN;
+    out->edge_max_ma = e->max_ma > 0 ? e->max_ma : 0;
+    out->edge_cost = cost < 1000000 ? (uint32_t)cost : 1000000u;
+}
+
+static void ask_modules(const struct plan_slot *s, struct partition_slot *out) {
+    out->modules =
+        s->module_count < RM_MODULES_PER_SLOT_MAX ? s->module_count : RM_MODULES_PER_SLOT_MAX;
+    for (uint32_t j = 0; j < out->modules; j++) {
+        const struct plan_module *m = &s->module[j];
+        out->module[j] = (struct partition_module){
+            .max_w = m->healthy && m->capability_w > 0 ? m->capability_w : 0,
+            .max_ma = m->capability_ma > 0 ? m->capability_ma : 0,
+            .max_mv = m->max_mv > 0 ? m->max_mv : INT32_MAX,
+            .min_mv = m->min_mv};
+    }
+}
+
+static void ask_gun(const struct islands_view *v, uint32_t slot, struct partition_slot *out) {
+    const struct plan_rules *rules = &v->in->rules;
+    const struct wish *w = &v->wish[slot];
+    const bool wanted = out->wants;
+    out->wants = w->serves && !v->suspended[slot];
+    out->priority_class = w->priority_class;
+    out->order = v->in->slot[slot].arrival_us;
+    if (!out->wants) {
+        out->demand_w = 0;
+        out->mv = rules->default_mv;
+    } else if (w->set_mv > 0) {
+        out->demand_w =
+            forecast_w(&v->forecast[slot], w->ask_w, (int64_t)rules->holding_s * 1000000 / 2);
+        out->mv = w->now_mv;
+    } else if (!wanted) {
+        out->demand_w = 0;
+        out->mv = rules->default_mv;
+    }
+}
+
+int64_t islands_site_w(const struct islands_view *v) {
+    int64_t input_w = v->in->site_limit_w;
+    for (uint32_t i = 0; i < v->slots; i++) {
+        input_w -= v->wish[i].holds ? v->wish[i].demand_w : 0;
+    }
+    if (input_w >= INT64_MAX / 1000) {
+        return INT64_MAX;
+    }
+    return input_w > 0 ? wish_output_w(input_w, v->efficiency_permille) : 0;
+}
+
+void islands_ask(const struct islands_view *v, struct partition_input *out) {
+    const uint32_t arc_max = v->in->rules.slots_max;
+    out->slots = v->slots;
+    out->arc_max = arc_max < 1 ? 1 : arc_max < PARTITION_ARC_MAX ? arc_max : PARTITION_ARC_MAX;
+    out->mode = mode_of(v->in->rules.mode);
+    out->site_limit_w = islands_site_w(v);
+    for (uint32_t i = 0; i < v->slots; i++) {
+        const struct plan_slot *s = &v->in->slot[i];
+        ask_gun(v, i, &out->slot[i]);
+        ask_modules(s, &out->slot[i]);
+        ask_edge(&s->edge, &out->slot[i]);
+        out->slot[i].blocked = s->blocked || s->arriving || v->topology->gun[i];
+    }
+}
