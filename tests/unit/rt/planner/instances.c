@@ -170,3 +170,35 @@ void instance_usual(struct instance_draw *draw, uint32_t slots, uint32_t arc_max
     }
     earlier_arcs(draw, in);
 }
+
+void instance_hard(struct instance_draw *draw, uint32_t slots, uint32_t arc_max,
+                   struct partition_input *in) {
+    memset(in, 0, sizeof *in);
+    in->slots = slots;
+    in->arc_max = arc_max;
+    in->mode = happens(draw, 20) ? PARTITION_FIRST_COME : PARTITION_LEXIMIN;
+    in->site_limit_w = happens(draw, 50) ? 20000 * (int64_t)slots : INT64_MAX;
+    uint32_t gap = 1 + instance_below(draw, 14);
+    uint32_t without = (uint32_t)ONE_OF(draw, 0, 0, 30, 80);
+    uint32_t was_closed = (uint32_t)ONE_OF(draw, 0, 50, 100);
+    uint32_t next_gun = 0;
+    for (uint32_t i = 0; i < slots; i++) {
+        struct partition_slot *s = &in->slot[i];
+        s->wants = i == next_gun;
+        next_gun += s->wants ? gap + (happens(draw, 20) ? 1 : 0) : 0;
+        s->order = (int64_t)instance_below(draw, 10000);
+        s->mv = 800000;
+        s->demand_w = INT32_MAX;
+        s->modules = happens(draw, without) ? 0 : 2;
+        for (uint32_t m = 0; m < s->modules; m++) {
+            s->module[m] =
+                (struct partition_module){.max_w = 10000 + (int32_t)instance_below(draw, 20000),
+                                          .max_ma = 100000,
+                                          .max_mv = 1000000,
+                                          .min_mv = 150000};
+        }
+        s->edge_was_closed = happens(draw, was_closed);
+        s->edge_max_ma = 1500000;
+        s->edge_cost = 100 + instance_below(draw, 900);
+    }
+}

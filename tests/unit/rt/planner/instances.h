@@ -21,4 +21,9 @@ void instance_odd(struct instance_draw *draw, uint32_t slots, struct partition_i
 void instance_usual(struct instance_draw *draw, uint32_t slots, uint32_t arc_max,
                     struct partition_input *in);
 
+/* Rings that give the search the most to do: vehicles that take all they can get, so that every arc is worth a look, at one
+ * to fourteen slots from each other, some without a module of their own, and nearly every edge closed before. */
+void instance_hard(struct instance_draw *draw, uint32_t slots, uint32_t arc_max,
+                   struct partition_input *in);
+
 #endif
