@@ -55,7 +55,7 @@ static bool share_out(struct partition *p, int64_t limit_w) {
         while (to < count && share[to].group == share[from].group) {
             to++;
         }
-        int32_t level_w = is_cut ? 0 : fill(share, from, to, &left_w);
+        int32_t level_w = fill(share, from, to, &left_w); /* 0 once the limit is used up */
         p->cut_w[share[from].group] = level_w;
         is_cut = is_cut || level_w != INT32_MAX;
     }
