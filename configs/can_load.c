@@ -55,8 +55,7 @@ static void collect_plc(const struct config *config, uint8_t plc_id, struct can_
                                          t->period_ms, t->deadline_ms);
         m->from_host = plc_rows[k].sender == PLC_MESSAGE_SENDER_HOST;
         if (k == PLC_MESSAGE_GCMC_COMMAND || k == PLC_MESSAGE_RELAY_CONTROL) {
-            int64_t watchdog_us = (CAN_LOAD_PLC_WATCHDOG_MS - (int64_t)t->period_ms) * 1000;
-            m->refuse_us = watchdog_us > m->deadline_us ? watchdog_us : m->deadline_us;
+            m->refuse_us = (CAN_LOAD_PLC_WATCHDOG_MS - (int64_t)t->period_ms) * 1000;
         }
     }
 }

@@ -119,7 +119,7 @@ static bool is_timing(const struct config_key *key) {
 }
 
 static void print_timing(FILE *out) {
-    fprintf(out, "| frame | periodMs | deadlineMs |\n|---|---|---|\n");
+    fprintf(out, "| frame | sent by | periodMs | allowed | deadlineMs |\n|---|---|---|---|---|\n");
     const struct config_key *period = NULL;
     for (uint32_t i = 0; i < config_table_count; i++) {
         const struct config_key *key = &config_table[i];
@@ -129,8 +129,9 @@ static void print_timing(FILE *out) {
             assert(period);
             fprintf(out, "| `%.*s` | ", (int)(strrchr(key->path, '.') - key->path - 11),
                     key->path + 11);
+            fprintf(out, "%s | ", strstr(period->text, "the hub sends") ? "hub" : "PLC");
             print_default(out, period);
-            fprintf(out, " | ");
+            fprintf(out, " | %lld to %lld | ", (long long)period->min, (long long)period->max);
             print_default(out, key);
             fprintf(out, " |\n");
         }
@@ -163,8 +164,16 @@ void config_docs_markdown(FILE *out) {
         fprintf(out, "## %s\n\n%s\n", pattern, key->text);
         if (is_timing(key)) {
             fprintf(out,
-                    "One object per frame of the CAN contract, each with `periodMs` (0 to 60000; "
-                    "0: sent on events only) and `deadlineMs` (1 to 60000).\n\n");
+                    "One object per frame of the CAN contract, each with `periodMs` and "
+                    "`deadlineMs`; the load and response-time analysis works with both.\n"
+                    "A frame of the hub is sent at its period. Of a PLC's frame the period is what "
+                    "its vendor says; 0: sent on events only.\n"
+                    "No period may be longer than the contract's, because a PLC's watchdog and the "
+                    "ages at which the guard calls a measurement stale are made from that; "
+                    "statistics, and what comes on events, are free. A shorter one of a PLC counts "
+                    "as load and does not shorten those ages.\n"
+                    "A deadline is 1 to 60000 ms, of RelayControl and GCMC_Command at most "
+                    "200.\n\n");
             print_timing(out);
         } else {
             fprintf(out, "\n");

@@ -238,22 +238,38 @@ static void check_processes(const struct config *c, struct config_errors *errors
     }
 }
 
+static void complain_timing(const char *path, int32_t value, const char *text,
+                            struct config_errors *errors) {
+    if (!config_errors_has(errors, path)) {
+        char shown[16];
+        snprintf(shown, sizeof shown, "%d", value);
+        config_errors_add(errors, path, shown, "%s", text);
+    }
+}
+
+/* Each period on its own is held to the contract's by the table. */
 static void check_timing(const struct config *c, struct config_errors *errors) {
     static const struct {
         enum plc_message message;
         const char *path;
     } commands[] = {
-        {PLC_MESSAGE_GCMC_COMMAND, "plc.timing.GCMC_Command.periodMs"},
-        {PLC_MESSAGE_RELAY_CONTROL, "plc.timing.RelayControl.periodMs"},
+        {PLC_MESSAGE_GCMC_COMMAND, "plc.timing.GCMC_Command.deadlineMs"},
+        {PLC_MESSAGE_RELAY_CONTROL, "plc.timing.RelayControl.deadlineMs"},
     };
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        int32_t period = c->plc_timing[commands[i].message].period_ms;
-        if ((period == 0 || period > 150) && !config_errors_has(errors, commands[i].path)) {
-            char value[16];
-            snprintf(value, sizeof value, "%d", period);
-            config_errors_add(errors, commands[i].path, value,
-                              "must be 1 to 150: a PLC opens everything after 300 ms of silence");
+        int32_t deadline = c->plc_timing[commands[i].message].deadline_ms;
+        if (deadline > 200) {
+            complain_timing(commands[i].path, deadline,
+                            "must be 1 to 200: a PLC opens everything after 300 ms of silence",
+                            errors);
         }
+    }
+    int32_t relay = c->plc_timing[PLC_MESSAGE_RELAY_STATUS].period_ms;
+    if (c->plc.contactor_frame == CONTACTOR_FRAME_RELAY && relay > 100) {
+        complain_timing("plc.timing.RelayStatus.periodMs", relay,
+                        "must be 10 to 100 with contactorFrame relay: it is the contactors' status "
+                        "there, and missed after 300 ms. Set the PLC to 100 ms",
+                        errors);
     }
 }
 

@@ -75,12 +75,15 @@ static const struct config_label auth_labels[] = {
     BOOL(prefix ".manage", BUS(manage), true, \
         "With socketcan: set bit rate, state and restart through libsocketcan; false where the system does it.")
 
+#define TIMING_TEXT_PLC(name)  "Period at which the PLC sends " name "; 0: on events only."
+#define TIMING_TEXT_HOST(name) "Period at which the hub sends " name "."
 #define TIMING(e, name, id, period, late, sender) \
     {.path = "plc.timing." #name ".periodMs", .kind = CONFIG_KIND_NUMBER, HUB(plc_timing[PLC_MESSAGE_##e].period_ms), \
-     .unit = "ms", .scale = 1, .initial = (period) < 0 ? CONFIG_UNSET : (period), .min = 0, .max = 60000, \
+     .unit = "ms", .scale = 1, .initial = (period) < 0 ? CONFIG_UNSET : (period), \
+     .min = PLC_MESSAGE_PERIOD_MIN(period), .max = PLC_MESSAGE_PERIOD_MAX(period), \
      .presence = (period) < 0 ? CONFIG_DERIVED : CONFIG_OPTIONAL, \
      .initial_text = "1000 with contactorFrame gcmc, 100 with relay", \
-     .text = "Period of " #name "; 0 when it is sent on events only."}, \
+     .text = TIMING_TEXT_##sender(#name)}, \
     {.path = "plc.timing." #name ".deadlineMs", .kind = CONFIG_KIND_NUMBER, HUB(plc_timing[PLC_MESSAGE_##e].deadline_ms), \
      .unit = "ms", .scale = 1, .initial = late, .min = 1, .max = 60000, \
      .text = "Longest time from the request to send " #name " to its end on the wire."},
@@ -116,7 +119,7 @@ const struct config_key config_table[] = {
         "First HLC stage at which the vehicle counts as ready for power."),
     ARRAY("plc.interfaces", LIST(struct config_draft, plc_bus, plc_buses), 1, RM_INTERFACES_MAX, "CAN interfaces of the PLC nodes."),
     INTERFACE_KEYS("plc.interfaces[]", 250),
-    SECTION("plc.timing", "Periods and deadlines of the frames of a PLC bus, for the load and response-time analysis."),
+    SECTION("plc.timing", "Periods and deadlines of the frames of a PLC bus."),
     PLC_MESSAGES(TIMING_SECTION)
     PLC_MESSAGES(TIMING)
 

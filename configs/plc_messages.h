@@ -4,6 +4,11 @@
  * timing needs: identifier base (the PLC id is added), name, period and deadline. Each row becomes two keys of the
  * configuration, plc.timing.<name>.periodMs and .deadlineMs.
  *
+ * What the hub sends goes out at the configured period; of what a PLC sends the period is its vendor's word, which the
+ * load analysis takes. Neither may be longer than the contract's, because the ages at which the PLC's watchdog and the
+ * guard call a frame missing are made from that: PLC_MESSAGE_PERIOD_MAX. Free are frames that nobody misses, the
+ * statistics with periods above a second, and frames sent on events only.
+ *
  * X(enumerator, name, identifier base, period ms, deadline ms, who sends). Period 0: sent on events only and not part
  * of the periodic load (ConfigAck, RFID_Event, BootConfig); -1: by the kind of PLC (RelayStatus). The deadline of a status frame is the age at which the
  * contract calls it stale, less one period (300 ms figures: 200); of the others the period. A frame more urgent than
@@ -52,6 +57,11 @@ enum plc_message {
 #undef PLC_MESSAGE_ENUM
         PLC_MESSAGE_COUNT
 };
+
+#define PLC_MESSAGE_IS_FREE(period)    ((period) == 0 || (period) > 1000)
+#define PLC_MESSAGE_PERIOD_MIN(period) (PLC_MESSAGE_IS_FREE(period) ? 0 : 10)
+#define PLC_MESSAGE_PERIOD_MAX(period)                                                             \
+    (PLC_MESSAGE_IS_FREE(period) ? 60000 : (period) < 0 ? 1000 : (period))
 
 enum plc_message_sender { PLC_MESSAGE_SENDER_PLC = 0, PLC_MESSAGE_SENDER_HOST };
 

@@ -18,7 +18,8 @@ void plc_init(struct plc *p, const struct config *config, uint32_t slot, int64_t
     p->plc_id = config->slot[slot].plc_id;
     p->gcmc = config->plc.contactor_frame == CONTACTOR_FRAME_GCMC;
     plc_contactor_restart(p, now_us);
-    p->present_next_us = plc_grid_next(p, now_us, 200000);
+    p->present_next_us =
+        plc_grid_next(p, now_us, plc_period_us(config, PLC_MESSAGE_EVSE_DC_PRESENT));
     p->limits_next_us = now_us;
     plc_meter_init(p, config);
 }

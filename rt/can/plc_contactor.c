@@ -2,7 +2,6 @@
  * refresh that repeats both, and the supervision of the PLC's acknowledgement (contract section 2). */
 #include "rt/can/plc_private.h"
 
-#define REFRESH_US       100000
 #define SYNC_WAIT_US     500000 /* for the first status after start, before a sequence is chosen */
 #define ATTEMPTS_MAX     3
 #define CLEAR_ATTEMPTS   3
@@ -179,7 +178,8 @@ void plc_tx_contactors(struct plc *p, const struct config *config, const struct 
     c->seq = seq;
     c->content = content;
     c->sent = true;
-    c->next_us = plc_grid_next(p, now_us, REFRESH_US);
+    const enum plc_message command = p->gcmc ? PLC_MESSAGE_GCMC_COMMAND : PLC_MESSAGE_RELAY_CONTROL;
+    c->next_us = plc_grid_next(p, now_us, plc_period_us(config, command));
 }
 
 void plc_contactor_applied(struct plc *p, uint8_t seq, int64_t now_us) {

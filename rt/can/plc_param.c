@@ -1,7 +1,6 @@
 /* Parameters of the PLC: sent on change, confirmed by ConfigAck, repeated until then (contract section 2). */
 #include "rt/can/plc_private.h"
 
-#define REPEAT_US 1000000
 #define SPACING_US                                                                                 \
     20000 /* between two ConfigCmd of one PLC, so that a start does not fill the bus */
 #define PROTO_VERSION   1
@@ -36,7 +35,7 @@ static bool is_due(const struct plc *p, const struct plc_command *cmd, unsigned 
     return (!param->acknowledged || refresh) && now_us >= param->next_us;
 }
 
-void plc_param_tx(struct plc *p, const struct plc_command *cmd, bool use_crc,
+void plc_param_tx(struct plc *p, const struct config *config, const struct plc_command *cmd,
                   struct frame_batch *tx, int64_t now_us) {
     if (now_us < p->config_next_us) {
         return;
@@ -51,7 +50,7 @@ void plc_param_tx(struct plc *p, const struct plc_command *cmd, bool use_crc,
         uint8_t data[8];
         bool fits = hub_encode_config_cmd(&frame, data);
         assert(fits);
-        if (!plc_push(p, HUB_ID_CONFIG_CMD, data, use_crc, tx)) {
+        if (!plc_push(p, HUB_ID_CONFIG_CMD, data, config->plc.use_crc8, tx)) {
             return;
         }
         if (!param->known || param->value != wanted(cmd, i)) {
@@ -59,7 +58,7 @@ void plc_param_tx(struct plc *p, const struct plc_command *cmd, bool use_crc,
         }
         param->known = true;
         param->value = wanted(cmd, i);
-        param->next_us = now_us + REPEAT_US;
+        param->next_us = now_us + plc_period_us(config, PLC_MESSAGE_CONFIG_CMD);
         p->config_next_us = now_us + SPACING_US;
         return;
     }

@@ -8,6 +8,11 @@
 #define PLC_STATUS_STALE_US 300000 /* contract section 4: the mode's contactor status */
 #define PLC_SILENT_US       1000000
 
+/* How often a frame of the hub's own goes out: plc.timing of the configuration, at most the contract's period. */
+static inline int64_t plc_period_us(const struct config *config, enum plc_message message) {
+    return (int64_t)config->plc_timing[message].period_ms * 1000;
+}
+
 /* The connector of the slot, NULL without a gun. */
 static inline const struct config_connector *plc_connector(const struct plc *p,
                                                            const struct config *config) {
@@ -50,7 +55,7 @@ void plc_contactor_restart(struct plc *p, int64_t now_us);
 
 /* plc_param.c */
 void plc_param_ack(struct plc *p, const struct hub_config_ack *in, struct image_slot *image);
-void plc_param_tx(struct plc *p, const struct plc_command *cmd, bool use_crc,
+void plc_param_tx(struct plc *p, const struct config *config, const struct plc_command *cmd,
                   struct frame_batch *tx, int64_t now_us);
 void plc_param_restart(struct plc *p);
 

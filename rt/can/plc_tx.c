@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define PRESENT_US       200000
-#define LIMITS_US        1000000
 #define LIMITS_SPACED_US 100000
 
 bool plc_push(const struct plc *p, uint32_t base_id, uint8_t data[8], bool use_crc,
@@ -23,7 +21,7 @@ static int32_t steps(int32_t value, int32_t step) {
     return raw < 0 ? 0 : raw > UINT16_MAX ? UINT16_MAX : raw;
 }
 
-static void send_present(struct plc *p, const struct plc_command *cmd, bool use_crc,
+static void send_present(struct plc *p, const struct config *config, const struct plc_command *cmd,
                          struct frame_batch *tx, int64_t now_us) {
     const struct hub_evse_dc_present frame = {
         .voltage_dv = steps(cmd->present_mv, 100),
@@ -36,8 +34,9 @@ static void send_present(struct plc *p, const struct plc_command *cmd, bool use_
     uint8_t data[8];
     bool fits = hub_encode_evse_dc_present(&frame, data);
     assert(fits);
-    if (plc_push(p, HUB_ID_EVSE_DC_PRESENT, data, use_crc, tx)) {
-        p->present_next_us = plc_grid_next(p, now_us, PRESENT_US);
+    if (plc_push(p, HUB_ID_EVSE_DC_PRESENT, data, config->plc.use_crc8, tx)) {
+        p->present_next_us =
+            plc_grid_next(p, now_us, plc_period_us(config, PLC_MESSAGE_EVSE_DC_PRESENT));
     }
 }
 
@@ -46,7 +45,7 @@ static bool offer_changed(const struct plc *p, const struct plc_command *cmd) {
            p->offered_w != cmd->offer_w;
 }
 
-static void send_limits(struct plc *p, const struct plc_command *cmd, bool use_crc,
+static void send_limits(struct plc *p, const struct config *config, const struct plc_command *cmd,
                         struct frame_batch *tx, int64_t now_us) {
     const struct hub_evse_dc_max_limits frame = {
         .voltage_dv = steps(cmd->offer_mv, 100),
@@ -56,14 +55,15 @@ static void send_limits(struct plc *p, const struct plc_command *cmd, bool use_c
     uint8_t data[8];
     bool fits = hub_encode_evse_dc_max_limits(&frame, data);
     assert(fits);
-    if (plc_push(p, HUB_ID_EVSE_DC_MAX_LIMITS, data, use_crc, tx)) {
+    if (plc_push(p, HUB_ID_EVSE_DC_MAX_LIMITS, data, config->plc.use_crc8, tx)) {
         p->offered = true;
         p->offered_mv = cmd->offer_mv;
         p->offered_ma = cmd->offer_ma;
         p->offered_w = cmd->offer_w;
         p->limit_frames++;
         p->limits_earliest_us = now_us + LIMITS_SPACED_US;
-        p->limits_next_us = plc_grid_next(p, now_us, LIMITS_US);
+        p->limits_next_us =
+            plc_grid_next(p, now_us, plc_period_us(config, PLC_MESSAGE_EVSE_DC_MAX_LIMITS));
     }
 }
 
@@ -72,18 +72,17 @@ void plc_tx_rest(struct plc *p, const struct config *config, const struct plc_co
     if (image->interface_down || p->first_rx_us == 0) {
         return; /* nobody there to hear it */
     }
-    bool use_crc = config->plc.use_crc8;
     if (now_us - image->plc_last_rx_us < PLC_SILENT_US) {
-        plc_param_tx(p, cmd, use_crc, tx, now_us);
+        plc_param_tx(p, config, cmd, tx, now_us);
     }
     if (config->slot[p->slot].gun < 0) {
         return; /* no vehicle can be there */
     }
     bool limits_due = now_us >= p->limits_next_us || offer_changed(p, cmd);
     if (limits_due && now_us >= p->limits_earliest_us) {
-        send_limits(p, cmd, use_crc, tx, now_us);
+        send_limits(p, config, cmd, tx, now_us);
     }
     if (now_us >= p->present_next_us) {
-        send_present(p, cmd, use_crc, tx, now_us);
+        send_present(p, config, cmd, tx, now_us);
     }
 }

@@ -29,6 +29,10 @@ static void configure(uint8_t options) {
     config.plc.use_crc8 = options & 1;
     config.plc.contactor_frame = options & 2 ? CONTACTOR_FRAME_GCMC : CONTACTOR_FRAME_RELAY;
     config.interlock.t_ack_ms = 300;
+#define PERIOD_MS(e, name, base, period, deadline, sender)                                         \
+    config.plc_timing[PLC_MESSAGE_##e].period_ms = (period) < 0 ? 100 : (period);
+    PLC_MESSAGES(PERIOD_MS)
+#undef PERIOD_MS
     config.connector[0].lock_input_switch = options >> 2 & 7;
     config.connector[0].meter_source = options & 32 ? METER_SOURCE_SHUNT : METER_SOURCE_PLC;
     config.connector[0].meter_scale_ppm = 1000000;

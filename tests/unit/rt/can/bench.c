@@ -15,6 +15,10 @@ static void configure(struct config *c) {
     c->modules.status_ms = 500;
     c->modules.slow_ms = 2000;
     c->interlock.t_ack_ms = 300;
+#define PERIOD_MS(e, name, base, period, deadline, sender)                                         \
+    c->plc_timing[PLC_MESSAGE_##e].period_ms = (period) < 0 ? 100 : (period);
+    PLC_MESSAGES(PERIOD_MS)
+#undef PERIOD_MS
     c->interlock.t_mod_soft_ms = 2000;
     c->connectors = 2;
     c->slots = 2;

@@ -294,6 +294,23 @@ static void test_limits_none_for_a_slot_without_gun(void **state) {
     assert_true(bench_sent(b, 0x390, NULL) > 0);
 }
 
+/* Half the contract's periods in the configuration: twice the frames on the wire, also of the contactor command. */
+static void test_tx_periods_are_those_of_the_configuration(void **state) {
+    (void)state;
+    struct bench *b = quiet();
+    b->cmd.plugged = true; /* the state of authorisation is refreshed */
+    b->config.plc_timing[PLC_MESSAGE_GCMC_COMMAND].period_ms = 50;
+    b->config.plc_timing[PLC_MESSAGE_EVSE_DC_PRESENT].period_ms = 100;
+    b->config.plc_timing[PLC_MESSAGE_EVSE_DC_MAX_LIMITS].period_ms = 500;
+    b->config.plc_timing[PLC_MESSAGE_CONFIG_CMD].period_ms = 500;
+    bench_run(b, 2 * SECOND); /* what was scheduled by the old periods has gone */
+    bench_run(b, 2 * SECOND);
+    assert_int_equal(bench_sent(b, 0x390, NULL), 40);
+    assert_int_equal(bench_sent(b, PRESENT, NULL), 20);
+    assert_int_equal(bench_sent(b, LIMITS, NULL), 4);
+    assert_int_equal(sent(b, AUTH_STATE, NULL), 4);
+}
+
 /* A batch without room: nothing counts as sent, and all of it goes out as soon as there is room. */
 static void test_tx_full_batch_is_tried_again(void **state) {
     (void)state;
@@ -385,6 +402,7 @@ int main(void) {
         cmocka_unit_test(test_limits_every_second_golden),
         cmocka_unit_test(test_limits_on_change_but_not_faster_than_100_ms),
         cmocka_unit_test(test_limits_none_for_a_slot_without_gun),
+        cmocka_unit_test(test_tx_periods_are_those_of_the_configuration),
         cmocka_unit_test(test_tx_full_batch_is_tried_again),
         cmocka_unit_test(test_tx_interface_down_sends_nothing),
         cmocka_unit_test(test_tx_every_frame_is_extended_with_eight_bytes_and_the_plc_id),
