@@ -6,7 +6,7 @@
  * takes 160 bits, stuffed to the worst.
  *
  * The set of a PLC bus is the periodic frames of the contract for each PLC on it (configs/plc_messages.h), the meter as
- * one frame per period, its multiplexed halves taking turns. Frames sent on events only (ConfigAck, RFID_Event, BootConfig;
+ * one frame per period, its multiplexed halves taking turns (docs/adr/0009). Frames sent on events only (ConfigAck, RFID_Event, BootConfig;
  * period 0) are not in the set, but block as any frame of lower priority does. This set gives the contract's figures:
  * GCMC_Command answers in 86 ms for 3 PLCs at 125 kbit/s, 133 for 4, 200 for 6, and 85 for 6 at 250 kbit/s.
  * The set of a module bus: each module's setpoint at its highest rate, refreshes, polls, and a reply to each.

@@ -12,7 +12,7 @@
  * X(enumerator, name, identifier base, period ms, deadline ms, who sends). Period 0: sent on events only and not part
  * of the periodic load (ConfigAck, RFID_Event, BootConfig); -1: by the kind of PLC (RelayStatus). The deadline of a status frame is the age at which the
  * contract calls it stale, less one period (300 ms figures: 200); of the others the period. A frame more urgent than
- * that has its own figure: GCMC_Command and RelayControl 100 ms.
+ * that has its own figure: GCMC_Command and RelayControl 100 ms. EnergyMeterData: its two halves in turn (docs/adr/0009).
  */
 #ifndef RINGMAIN_CONFIGS_PLC_MESSAGES_H
 #define RINGMAIN_CONFIGS_PLC_MESSAGES_H

@@ -149,18 +149,23 @@ static void send_safety(struct plant *p, uint32_t slot) {
          .earth_fault = n->earth_fault, .estop_input = n->estop_input, .chain_mask = n->chain_mask);
 }
 
+/* One frame per period: measurements and register take turns. */
 static void send_meter(struct plant *p, uint32_t slot) {
     struct slot *s = &p->slot[slot];
     struct node *n = &s->node;
     if (n->meter_silent) {
         return;
     }
+    n->meter_turn = !n->meter_turn;
     const double a = noisy(p, n->meter_a) * (n->meter_a != 0),
                  v = s->gun_v > 1 ? noisy(p, s->gun_v) : 0, w = v * a;
     const bool over = fabs(a) > 327.67 || fabs(w) > 327670.0;
-    SEND(p, slot, ENERGY_METER_DATA, energy_meter_data, .mux = 0, .meter_ok = true,
-         .overrange = over, .voltage_dv = u16(v * 10), .current_ca = i16(a * 100),
-         .power_daw = i16(w / 10));
+    if (n->meter_turn) {
+        SEND(p, slot, ENERGY_METER_DATA, energy_meter_data, .mux = 0, .meter_ok = true,
+             .overrange = over, .voltage_dv = u16(v * 10), .current_ca = i16(a * 100),
+             .power_daw = i16(w / 10));
+        return;
+    }
     SEND(p, slot, ENERGY_METER_DATA, energy_meter_data, .mux = 1, .meter_ok = true,
          .overrange = over, .energy_import_hwh = (int64_t)(n->meter_wh / 100.0),
          .frequency_chz = 5000);

@@ -123,7 +123,7 @@ struct node {
     int64_t overvoltage_us; /* since when above the emergency limit; NEVER: not */
     /* meter and sensors */
     double meter_wh, meter_a, meter_frozen_wh;
-    bool meter_silent;
+    bool meter_silent, meter_turn;
     bool sense_silent, sense_invalid;
     double pin_c[2], cable_c;
     double hot_pin_c;    /* injected, 0 none */

@@ -39,7 +39,7 @@ static void test_node_periods_match_the_contract(void **state) {
         {HUB_MESSAGE_HW_STATUS, 4, 4},
         {HUB_MESSAGE_GCMC_STATUS, 200, 201},
         {HUB_MESSAGE_RELAY_STATUS, 20, 21},
-        {HUB_MESSAGE_ENERGY_METER_DATA, 160, 162},
+        {HUB_MESSAGE_ENERGY_METER_DATA, 80, 81},
         {HUB_MESSAGE_SAFETY_SWITCH_STATUS, 100, 101},
         {HUB_MESSAGE_GUN_TEMPERATURE, 40, 41},
         {HUB_MESSAGE_IMD, 100, 101},
