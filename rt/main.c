@@ -260,6 +260,15 @@ static int start_threads(struct program *p) {
     if (p->guard.start_code != 0) {
         return fail(EXIT_CODE_URING, p->guard.error.text);
     }
+    if (p->guard.uring.small) {
+        code =
+            lower(p, EXIT_CODE_URING, 0,
+                  "full queues of io_uring, which are shortened. Raise LimitMEMLOCK (systemd) or "
+                  "ulimit -l by 256 KiB");
+    }
+    if (code != 0) {
+        return code;
+    }
     thread_become_ordinary(p->thread, THREADS);
     return 0;
 }

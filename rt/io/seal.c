@@ -13,19 +13,57 @@
 
 #include "rt/io/thread.h"
 
+/* Mapped after seal_memory(): the stacks of both threads, the rings and buffers of io_uring, the filter. */
+#define SEAL_RESERVE_BYTES (2 * THREAD_STACK_BYTES + (size_t)1024 * 1024)
+
 void seal_heap(void) {
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_TRIM_THRESHOLD, -1);
     mallopt(M_MMAP_MAX, 0);
 }
 
+/* What the process has mapped now: with MCL_FUTURE all of it counts against the limit. */
+static size_t mapped_bytes(void) {
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f != NULL) {
+        if (fscanf(f, "%lu", &pages) != 1) {
+            pages = 0;
+        }
+        fclose(f);
+    }
+    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Would there be room for what start-up still maps? Asked of the kernel itself: limits and capabilities decide. */
+static int try_reserve(void) {
+    void *at = mmap(NULL, SEAL_RESERVE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) {
+        return -errno;
+    }
+    (void)munmap(at, SEAL_RESERVE_BYTES);
+    return 0;
+}
+
+static void explain_lock_refusal(int code, size_t needed, struct io_error *error) {
+    struct rlimit limit = {0, 0};
+    char has[48] = "unlimited";
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        snprintf(has, sizeof has, "%llu KiB", (unsigned long long)limit.rlim_cur / 1024);
+    }
+    snprintf(error->text, sizeof error->text,
+             "memory cannot be locked: %s. RLIMIT_MEMLOCK is %s, needed are %zu KiB: set "
+             "LimitMEMLOCK=infinity in the service, ulimit -l unlimited, or give CAP_IPC_LOCK; "
+             "--development goes without",
+             strerror(-code), has, needed / 1024);
+}
+
 int seal_memory(struct seal *s, struct io_error *error) {
-    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
-        int code = -errno;
-        snprintf(error->text, sizeof error->text,
-                 "memory cannot be locked: %s. Set LimitMEMLOCK=infinity in the service, ulimit -l "
-                 "unlimited, or give CAP_IPC_LOCK; --development goes without",
-                 strerror(-code));
+    const size_t needed = mapped_bytes() + SEAL_RESERVE_BYTES;
+    int code = mlockall(MCL_CURRENT | MCL_FUTURE) == 0 ? try_reserve() : -errno;
+    if (code != 0) {
+        (void)munlockall(); /* else the threads' stacks would be refused later */
+        explain_lock_refusal(code, needed, error);
         return code;
     }
     thread_prefault_stack();

@@ -28,7 +28,8 @@ struct seal {
 /* One arena, no trimming, no mmap for large blocks: what is freed stays ours. Before the first thread. */
 void seal_heap(void);
 
-/* mlockall, stack of the caller prefaulted. 0, or -errno with *error (-EPERM, -ENOMEM: memory locking refused). */
+/* mlockall with room for what start-up still maps, stack of the caller prefaulted. 0, or -errno with *error (-EPERM,
+ * -ENOMEM, -EAGAIN: memory locking refused, or the limit is too small for the whole process): then nothing is locked. */
 int seal_memory(struct seal *s, struct io_error *error) RM_MUST_CHECK;
 
 /* Keeps the processor out of deep sleep states for as long as the process lives, timer slack 1 ns. 0 or -errno. */

@@ -102,6 +102,11 @@ int thread_start(struct thread *thread, const struct thread_plan *plan, struct i
                  "thread %s: processor %d is not there or not allowed. Mend rt.guardCpu and "
                  "rt.plannerCpu, or the service's CPUAffinity",
                  plan->name, thread->cpu);
+    } else if (code == -EAGAIN) {
+        snprintf(error->text, sizeof error->text,
+                 "thread %s: no room for its stack of %zu KiB, or too many threads. Raise "
+                 "LimitMEMLOCK (ulimit -l) and TasksMax (ulimit -u)",
+                 plan->name, THREAD_STACK_BYTES / 1024);
     } else if (code != 0) {
         snprintf(error->text, sizeof error->text, "thread %s: %s", plan->name, strerror(-code));
     }

@@ -9,6 +9,10 @@
 
 #define BUFFER_GROUP   0
 #define OTHER_REQUESTS 64 /* re-arms, polls and the tick beside the sends of one step */
+/* Queues of a ring that fits into 64 KiB of lockable memory, the customary limit of an ordinary user: a full one costs an
+ * extra system call. */
+#define SMALL_REQUESTS    256
+#define SMALL_COMPLETIONS 1024
 
 /* user_data: kind 8 bits, place 16, generation 16, index 16. */
 static uint64_t pack(enum uring_kind kind, uint32_t place, uint16_t generation, uint32_t index) {
@@ -33,7 +37,8 @@ static const char *why_refused(int code) {
         return "unknown to this kernel, or hidden by a seccomp rule. Linux 6.1 or newer is needed, "
                "with io_uring_setup, io_uring_enter and io_uring_register allowed";
     case -ENOMEM:
-        return "no memory may be locked for it. Raise LimitMEMLOCK (systemd) or ulimit -l";
+        return "no memory may be locked for it: 64 KiB for each hub of this user at the least, 256 "
+               "KiB for full queues. Raise LimitMEMLOCK (systemd) or ulimit -l";
     default: return "refused";
     }
 }
@@ -44,8 +49,8 @@ static int refuse(struct io_error *error, const char *what, int code) {
     return code;
 }
 
-static int setup_ring(struct uring *u, uint32_t entries, struct io_error *error) {
-    /* SINGLE_ISSUER and DEFER_TASKRUN came with 6.0 and 6.1; before, COOP_TASKRUN is the nearest. */
+/* SINGLE_ISSUER and DEFER_TASKRUN came with 6.0 and 6.1; before, COOP_TASKRUN is the nearest. */
+static int init_ring(struct uring *u, uint32_t entries, uint32_t completions) {
     static const unsigned flags[] = {
         IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
         IORING_SETUP_COOP_TASKRUN,
@@ -55,9 +60,18 @@ static int setup_ring(struct uring *u, uint32_t entries, struct io_error *error)
         struct io_uring_params params;
         memset(&params, 0, sizeof params);
         params.flags = flags[i] | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
-        params.cq_entries = entries + 2 * URING_BUFFERS;
+        params.cq_entries = completions;
         code = io_uring_queue_init_params(entries, &u->ring, &params);
         u->deferred = i == 0;
+    }
+    return code;
+}
+
+static int setup_ring(struct uring *u, uint32_t entries, struct io_error *error) {
+    int code = init_ring(u, entries, entries + 2 * URING_BUFFERS);
+    if (code == -ENOMEM) {
+        u->small = true;
+        code = init_ring(u, SMALL_REQUESTS, SMALL_COMPLETIONS);
     }
     return code == 0 ? 0 : refuse(error, "io_uring_setup", code);
 }

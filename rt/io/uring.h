@@ -46,8 +46,9 @@ struct uring {
     uint32_t unsubmitted; /* completions that are certain to come at the next flush */
     uint16_t held_buffer; /* buffer of the event handed out last, recycled by the next call */
     bool holds_buffer;
-    bool seen_pending;       /* the last completion handed out has not been acknowledged yet */
-    bool deferred;           /* IORING_SETUP_DEFER_TASKRUN in use (kernel 6.1) */
+    bool seen_pending; /* the last completion handed out has not been acknowledged yet */
+    bool deferred;     /* IORING_SETUP_DEFER_TASKRUN in use (kernel 6.1) */
+    bool small; /* the limit of lockable memory allowed only short queues: slower when they fill */
     uint64_t submit_errors;  /* refused submissions (EBUSY, EAGAIN): retried by the next call */
     uint64_t flush_timeouts; /* sends that did not complete at once: never seen on a sound kernel */
     uint64_t

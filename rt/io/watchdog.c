@@ -29,7 +29,7 @@ int watchdog_open(struct watchdog *w, const char *device, int timeout_s, struct 
         /* Opening has started it: the magic character lets it go again. */
         (void)!write(fd, "V", 1);
         close(fd);
-        return refuse(error, device, code, "The device refuses rt.watchdogTimeoutS");
+        return refuse(error, device, code, "The device refuses rt.watchdogTimeoutSeconds");
     }
     w->fd = fd;
     w->timeout_s = seconds;

@@ -26,6 +26,8 @@
 
 #define CHILD_OK 42
 
+static void *look(void *argument);
+
 /* Runs body in a child; returns its exit code, or -signal. */
 static int in_child(void (*body)(void)) {
     pid_t child = fork();
@@ -135,6 +137,35 @@ static void body_lock_refused(void) {
 static void test_seal_memory_refused_names_the_mend(void **state) {
     (void)state;
     assert_int_equal(in_child(body_lock_refused), CHILD_OK);
+}
+
+/* Enough for what is mapped now, too little for the threads that come after. */
+static void body_lock_too_small(void) {
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    child_check(f != NULL && fscanf(f, "%lu", &pages) == 1);
+    fclose(f);
+    const rlim_t bytes = (rlim_t)pages * 4096 + 512 * 1024;
+    child_check(setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){bytes, bytes}) == 0);
+    child_check(geteuid() != 0 || setuid(65534) == 0);
+    struct seal s = {.latency_fd = -1};
+    struct io_error error = {""};
+    seal_heap();
+    child_check(seal_memory(&s, &error) == -EAGAIN && !s.memory_locked);
+    child_check(locked_kb() == 0);
+    char has[32];
+    snprintf(has, sizeof has, "is %lu KiB", (unsigned long)(bytes / 1024));
+    child_check(strstr(error.text, has) != NULL && strstr(error.text, "LimitMEMLOCK") != NULL);
+    struct thread thread;
+    struct thread_plan plan = {
+        .name = "look", .priority = 80, .cpu = -1, .require_fifo = false, .run = look};
+    child_check(thread_start(&thread, &plan, &error) == 0);
+    pthread_join(thread.id, NULL);
+}
+
+static void test_seal_memory_limit_too_small_for_the_threads_locks_nothing(void **state) {
+    (void)state;
+    assert_int_equal(in_child(body_lock_too_small), CHILD_OK);
 }
 
 static void body_filter_allows(void) {
@@ -347,6 +378,7 @@ int main(void) {
         cmocka_unit_test(test_seal_memory_prefaulted_stack_faults_no_more),
         cmocka_unit_test(test_seal_page_faults_after_the_baseline_are_counted),
         cmocka_unit_test(test_seal_memory_refused_names_the_mend),
+        cmocka_unit_test(test_seal_memory_limit_too_small_for_the_threads_locks_nothing),
         cmocka_unit_test(test_seal_filter_lets_the_loops_calls_through),
         cmocka_unit_test(test_seal_filter_other_calls_end_the_process),
         cmocka_unit_test(test_panic_sends_all_off_and_ends_for_the_supervisor),
