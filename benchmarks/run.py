@@ -68,7 +68,8 @@ def python(name, targets=()):
 
 
 BENCHES = {"latency": python("latency", ["ringmain-rt-heapcheck"]), "reaction": native("reaction", "ringmain-bench-reaction"),
-           "ring": native("ring", "ringmain-bench-ring"), "cycle": native("cycle", "ringmain-bench-cycle")}
+           "ring": native("ring", "ringmain-bench-ring"), "cycle": native("cycle", "ringmain-bench-cycle"),
+           "service": python("service", ["ringmain-bench-service"])}
 
 
 def main():

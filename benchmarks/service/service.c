@@ -5,17 +5,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "benchmarks/service/full.h"
 #include "benchmarks/service/ideal.h"
-
-#define START_S 19.5 /* plug to first current, measured on the full hub */
-#define END_S   1.6  /* last current to the end of the session, when the driver comes back */
+#include "benchmarks/service/ring.h"
 
 struct options {
     const char *topology;
     double sessions_per_day, grid_kw, from_hour, hours;
     double start_s, end_s;
     unsigned long first_seed, last_seed;
-    bool guided;
+    bool guided, every_cycle, verbose;
 };
 
 static double now_s(void) {
@@ -28,8 +27,8 @@ static int usage(const char *program) {
     fprintf(stderr,
             "usage: %s --topology NAME [--sessions N] [--grid-kw N] [--seeds FIRST LAST] "
             "[--from-hour N]\n"
-            "       [--hours N] [--start-s N] [--end-s N] [--guided]\n"
-            "topologies: fixed pairs cabinets ideal-ring matrix pool; --grid-kw 0: no "
+            "       [--hours N] [--start-s N] [--end-s N] [--guided] [--every-cycle] [--verbose]\n"
+            "topologies: fixed pairs cabinets ideal-ring matrix pool ring full; --grid-kw 0: no "
             "limit\n",
             program);
     return 2;
@@ -61,6 +60,10 @@ static bool read_options(int argc, char **argv, struct options *o) {
             o->last_seed = strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--guided") == 0) {
             o->guided = true;
+        } else if (strcmp(argv[i], "--every-cycle") == 0) {
+            o->every_cycle = true;
+        } else if (strcmp(argv[i], "--verbose") == 0) {
+            o->verbose = true;
         } else {
             return false;
         }
@@ -71,6 +74,13 @@ static bool read_options(int argc, char **argv, struct options *o) {
 
 static bool run(const struct options *o, const struct day *day, double grid_w,
                 struct street *street, struct tally *tally) {
+    if (strcmp(o->topology, "ring") == 0) {
+        ring_day(day, grid_w, o->guided, o->every_cycle, street, tally);
+        return true;
+    }
+    if (strcmp(o->topology, "full") == 0) {
+        return full_day(day, grid_w, o->guided, o->verbose, street, tally);
+    }
     for (unsigned k = 0; k < TOPOLOGY_COUNT; k++) {
         if (strcmp(o->topology, topology_name(k)) == 0) {
             ideal_day(day, (enum topology)k, grid_w * SHARE_EFFICIENCY, o->guided, o->start_s,
@@ -87,8 +97,8 @@ int main(int argc, char **argv) {
     static struct tally tally;
     struct options o = {.sessions_per_day = 120,
                         .hours = 24,
-                        .start_s = START_S,
-                        .end_s = END_S,
+                        .start_s = RING_START_S,
+                        .end_s = RING_END_S,
                         .first_seed = 1,
                         .last_seed = 1};
     if (!read_options(argc, argv, &o)) {
