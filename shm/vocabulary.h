@@ -218,7 +218,8 @@ enum auth_source {
     FAULT(PLANNER_LATE,          "S8",  NORMAL,    false, "Planner late or stopped: guard ramps down.") \
     FAULT(CONFIG_REFUSED,        "",    NORMAL,    false, "PLC refused a parameter (ConfigAck).") \
     FAULT(LATCH_UNKNOWN,         "S15", NORMAL,    false, "Latched faults of the last run unknown: waiting for the store.") \
-    FAULT(VOLTAGE_UNKNOWN,       "S10", ERROR,     false, "Output voltage not measured while the gun is connected.")
+    FAULT(VOLTAGE_UNKNOWN,       "S10", ERROR,     false, "Output voltage not measured while the gun is connected.") \
+    FAULT(BOUNDARY,              "E4",  NONE,      true,  "Boundary contactor did not follow: nothing is shared over it until it is serviced.")
 /* clang-format on */
 
 enum fault_code {

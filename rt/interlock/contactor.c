@@ -232,9 +232,13 @@ static void look_at_contactor(struct slot_view *view, const struct contactor_boo
         return;
     }
     if (opening || is_stray(book, feedback)) {
+        /* a boundary's last reading of before it was opened is no contradiction: it is not confirmed open, that is all */
+        const bool old = times->boundary && !book->welded && !book->untrusted &&
+                         feedback->at_us <= book->changed_us + times->open_us;
         view->may |= bit;
         view->hold |= bit;
-        view->stray |= opening ? 0 : bit;
+        view->stray |= opening || old ? 0 : bit;
+        view->mute |= old && !heard(feedback, times->now_us, times->stale_us) ? bit : 0;
         return;
     }
     /* Silence alone does not make a contactor that was told to open, and confirmed it, a conductor that stops its
@@ -284,12 +288,20 @@ static int64_t load_ma(const struct step *st, uint32_t slot, unsigned kind) {
                    ? abs_i32(current->value)
                    : st->s->slot[slot].module[kind - CONTACTOR_MN0].committed_ma;
     }
-    return gun_current(st, slot, &load) ? load : st->view[slot].set_sum_ma;
+    if (is_boundary(kind)) {
+        const struct sample *current = &st->image->slot[slot].boundary_ma;
+        return is_fresh(st, current, st->sense_stale_ms) ? abs_i32(current->value)
+                                                         : flow_beyond_ma(st, slot);
+    }
+    return gun_current(st, slot, &load) ? load : st->joint[st->component_hold[slot]].set_ma;
 }
 
 static int32_t across_mv(const struct step *st, uint32_t slot, unsigned kind) {
     const struct image_slot *image = &st->image->slot[slot];
     const int32_t bus_mv = image->bus_mv.value;
+    if (is_boundary(kind)) {
+        return difference_mv(st->image->slot[slot_after(st, slot)].bus_mv.value, bus_mv);
+    }
     return kind >= CONTACTOR_MN0
                ? difference_mv(image->module[kind - CONTACTOR_MN0].voltage_mv.value, bus_mv)
                : difference_mv(image->gun_mv.value, bus_mv);
@@ -298,8 +310,9 @@ static int32_t across_mv(const struct step *st, uint32_t slot, unsigned kind) {
 void contactor_change(struct step *st, uint32_t slot, unsigned kind, bool closed) {
     struct interlock_slot *own = &st->s->slot[slot];
     struct contactor_book *book = &own->contactor[kind];
-    if (own->stop != STOP_CLASS_EMERGENCY &&
-        load_ma(st, slot, kind) > st->config->interlock.i_open_ma) {
+    const bool emergency =
+        own->stop == STOP_CLASS_EMERGENCY || (is_boundary(kind) && own->edge_forced);
+    if (!emergency && load_ma(st, slot, kind) > st->config->interlock.i_open_ma) {
         ++book->loaded_operations;
     }
     if (closed) {

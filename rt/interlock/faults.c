@@ -232,8 +232,14 @@ static bool edge_mute(const struct step *st, uint32_t slot) {
            (st->view[slot].mute & (KIND_BIT(CONTACTOR_MC) | KIND_BIT(CONTACTOR_BC))) != 0;
 }
 
+/* It did not follow its command: E4 locks its boundary until a person has looked at it. */
+static bool boundary_at_fault(const struct contactor_book *book) {
+    return (book->stuck || book->welded) && book->against >= EVIDENCE;
+}
+
 static uint64_t contactor_faults(struct step *st, uint32_t slot) {
-    const struct contactor_book *gc = &st->s->slot[slot].contactor[CONTACTOR_GC];
+    const struct contactor_book *book = st->s->slot[slot].contactor;
+    const struct contactor_book *gc = &book[CONTACTOR_GC];
     const uint32_t behind = slot > 0 ? slot - 1 : st->slots - 1;
     const bool stray = (st->view[slot].stray & KIND_BIT(CONTACTOR_GC)) != 0 || gc->untrusted;
     const bool mute = !gun_commanded(st, slot) && (edge_mute(st, slot) || edge_mute(st, behind));
@@ -250,14 +256,23 @@ static uint64_t contactor_faults(struct step *st, uint32_t slot) {
     }
     return fault_if(welded, FAULT_CONTACTOR_WELDED) | fault_if(suspect, FAULT_CONTACTOR_FEEDBACK) |
            fault_if(gc->stuck && gc->against >= EVIDENCE, FAULT_CONTACTOR_STUCK_OPEN) |
+           fault_if(boundary_at_fault(&book[CONTACTOR_MC]) ||
+                        boundary_at_fault(&book[CONTACTOR_BC]),
+                    FAULT_BOUNDARY) |
            (st->s->slot[slot].faults & FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED)); /* boot.c */
 }
 
 /* Faults whose cause is the interlocks' own book, forgotten with the clearing. */
 static const uint64_t by_book = FAULT_BIT(FAULT_CONTACTOR_STUCK_OPEN) |
-                                FAULT_BIT(FAULT_IMD_REPEATED) | FAULT_BIT(FAULT_PLC_ACK);
+                                FAULT_BIT(FAULT_IMD_REPEATED) | FAULT_BIT(FAULT_PLC_ACK) |
+                                FAULT_BIT(FAULT_BOUNDARY);
 static const uint64_t by_weld =
     FAULT_BIT(FAULT_CONTACTOR_WELDED) | FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED);
+
+/* A welded contactor of a boundary that has not been read open again. */
+static bool boundary_holds(const struct contactor_book *book) {
+    return book->welded && book->agree < EVIDENCE;
+}
 
 uint64_t interlock_may_not_clear(const struct interlock_state *s, const struct config *config,
                                  const struct image *image, const struct interlock_in *in,
@@ -276,6 +291,10 @@ uint64_t interlock_may_not_clear(const struct interlock_state *s, const struct c
         book[CONTACTOR_MC].welded && (!book[CONTACTOR_BC].fitted || book[CONTACTOR_BC].welded);
     if (behind != slot && fused && !cleared) {
         kept |= latched & FAULT_BIT(FAULT_CONTACTOR_WELDED);
+    }
+    if (boundary_holds(&own->contactor[CONTACTOR_MC]) ||
+        boundary_holds(&own->contactor[CONTACTOR_BC])) {
+        kept |= latched & FAULT_BIT(FAULT_BOUNDARY);
     }
     return kept;
 }
@@ -299,6 +318,10 @@ static void clear(struct step *st, uint32_t slot, uint64_t wanted) {
     for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
         const bool mn = module && kind >= CONTACTOR_MN0;
         forget(&own->contactor[kind], weld || mn, stuck || mn);
+    }
+    for (unsigned kind = CONTACTOR_MC; kind <= CONTACTOR_BC; ++kind) {
+        const bool boundary = (wanted & FAULT_BIT(FAULT_BOUNDARY)) != 0;
+        forget(&own->contactor[kind], boundary && !boundary_holds(&own->contactor[kind]), boundary);
     }
     if ((wanted & FAULT_BIT(FAULT_IMD_REPEATED)) != 0) {
         own->imd_failures = 0;
@@ -355,13 +378,18 @@ void faults_slot(struct step *st, uint32_t slot) {
     if ((st->s->zone_estop & (zone_bit(st, slot) | 1)) != 0) {
         own->latched |= estop;
     }
-    if ((active & estop) == 0) {
+}
+
+void faults_demand(struct step *st, uint32_t slot) {
+    struct interlock_slot *own = &st->s->slot[slot];
+    if ((own->faults & FAULT_BIT(FAULT_ESTOP)) == 0) {
         own->estop_since_us = 0;
     } else if (own->estop_since_us == 0) {
         own->estop_since_us = st->now_us;
     }
     own->stop = demanded(own);
-    if (own->stop < STOP_CLASS_ERROR && module_unreachable(st, slot)) {
+    if (own->stop < STOP_CLASS_ERROR && gun_commanded(st, slot) &&
+        (slot_joint(st, slot)->unreachable || module_unreachable(st, slot))) {
         own->stop = STOP_CLASS_ERROR;
     }
 }

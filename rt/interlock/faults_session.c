@@ -70,7 +70,7 @@ static uint64_t voltage_faults(struct step *st, uint32_t slot) {
 /* The largest current commanded within the last one to two seconds: modules and meter lag behind. */
 static int32_t commanded_peak_ma(struct step *st, uint32_t slot) {
     struct interlock_slot *own = &st->s->slot[slot];
-    const int64_t sum_ma = st->view[slot].set_sum_ma;
+    const int64_t sum_ma = slot_joint(st, slot)->set_ma;
     if (st->now_us - own->peak_us >= 1000000) {
         own->peak_ma[1] = own->peak_ma[0];
         own->peak_ma[0] = 0;

@@ -48,7 +48,8 @@ void interlock_gun_look(struct step *st, uint32_t slot) {
     const uint16_t gc = KIND_BIT(CONTACTOR_GC);
     const bool energised = view->gun_mv > st->config->interlock.v_safe_mv;
     const bool session = view->serving || view->stage == HLC_STAGE_WELDING_DETECTION;
-    view->live_hold = (view->hold & gc) != 0 || (view->gun_known && energised) || session;
+    view->live_hold = (view->hold & gc) != 0 || (view->gun_known && energised);
+    view->staged = session && !view->live_hold;
     st->s->slot[slot].live = (view->may & gc) != 0 || !view->gun_known || energised || session;
 }
 
@@ -69,7 +70,7 @@ static bool both_equal(const struct step *st, uint32_t slot) {
     const struct slot_view *view = &st->view[slot];
     return view->bus_known && view->gun_known &&
            difference_mv(view->bus_mv, view->gun_mv) <= st->config->interlock.dv_gc_mv &&
-           st->view[slot].set_sum_ma <= st->config->interlock.i_cc_ma;
+           st->joint[st->component_hold[slot]].set_ma <= st->config->interlock.i_cc_ma;
 }
 
 /* The rule that forbids closing, RULE_NONE when it may. */
@@ -87,6 +88,9 @@ static enum rule_id gc_refused(const struct step *st, uint32_t slot) {
     }
     if ((view->may & KIND_BIT(CONTACTOR_GC)) != 0) {
         return RULE_S7; /* it is not known to be open */
+    }
+    if (st->may[st->component_may[slot]].lent) {
+        return RULE_T1; /* it is joined: home first, both boundaries confirmed open */
     }
     if (!topology_alone(st, slot, true)) {
         return RULE_T1; /* a stage in which GC may close makes a gun live: two that ask at once refuse each other */
@@ -107,7 +111,7 @@ static bool unloaded(const struct step *st, uint32_t slot) {
     const int32_t open_ma = st->config->interlock.i_open_ma;
     int32_t current_ma = 0;
     return gun_current(st, slot, &current_ma) && current_ma <= open_ma &&
-           st->view[slot].set_sum_ma <= open_ma;
+           st->joint[st->component_hold[slot]].set_ma <= open_ma;
 }
 
 /* The class of the way down that this gun is on: faults', sequencer's, or normal when GC is asked to open. A normal stop
@@ -135,7 +139,7 @@ static enum stop_class way_down(struct step *st, uint32_t slot) {
     const bool error = closed && class >= STOP_CLASS_ERROR;
     (void)interlock_held(&own->error_since_us, error, st->now_us, T_FORCE_MS);
     if ((began && own->normal_since_us != 0) || (error_began && error)) {
-        own->stop_from_ma = (int32_t)st->view[slot].set_sum_ma;
+        own->stop_from_ma = (int32_t)slot_joint(st, slot)->set_ma;
     }
     return class;
 }

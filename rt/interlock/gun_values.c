@@ -1,14 +1,9 @@
 /* What is known of one gun's current and voltage, and the bounds that follow from it. */
 #include "rt/interlock/interlock_private.h"
 
-/* The meter, else the sum of the slot's modules when every one that may deliver is known. */
-bool gun_current(const struct step *st, uint32_t slot, int32_t *current_ma) {
+/* Adds the slot's modules; false when one that may deliver is not known. */
+static bool add_modules(const struct step *st, uint32_t slot, int64_t *sum_ma) {
     const struct image_slot *image = &st->image->slot[slot];
-    if (is_fresh(st, &image->gun_ma, st->module_stale_ms)) {
-        *current_ma = abs_i32(image->gun_ma.value);
-        return true;
-    }
-    int64_t sum_ma = 0;
     const uint32_t modules = st->config->slot[slot].module_count;
     for (uint32_t module = 0; module < modules; ++module) {
         const struct sample *current = &image->module[module].current_ma;
@@ -18,7 +13,28 @@ bool gun_current(const struct step *st, uint32_t slot, int32_t *current_ma) {
         if (!is_fresh(st, current, st->module_stale_ms)) {
             return false;
         }
-        sum_ma += abs_i32(current->value);
+        *sum_ma += abs_i32(current->value);
+    }
+    return true;
+}
+
+/* The meter, else the sum of the island's modules when every one that may deliver is known. */
+bool gun_current(const struct step *st, uint32_t slot, int32_t *current_ma) {
+    const struct image_slot *image = &st->image->slot[slot];
+    if (is_fresh(st, &image->gun_ma, st->module_stale_ms)) {
+        *current_ma = abs_i32(image->gun_ma.value);
+        return true;
+    }
+    int64_t sum_ma = 0;
+    uint32_t at = slot;
+    while (st->edge_hold[slot_before(st, at)] && slot_before(st, at) != slot) {
+        at = slot_before(st, at);
+    }
+    const uint32_t joined = st->hold[st->component_hold[slot]].slots;
+    for (uint32_t n = 0; n < joined; ++n, at = slot_after(st, at)) {
+        if (!add_modules(st, at, &sum_ma)) {
+            return false;
+        }
     }
     *current_ma = sum_ma > INT32_MAX ? INT32_MAX : (int32_t)sum_ma;
     return true;

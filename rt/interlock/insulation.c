@@ -17,7 +17,8 @@ static bool is_low(const struct step *st, const struct image_slot *image) {
            image->insulation_ohm.value < limit->insulation_min_ohm;
 }
 
-static bool is_sound(const struct step *st, const struct image_slot *image) {
+bool insulation_sound(const struct step *st, uint32_t slot) {
+    const struct image_slot *image = &st->image->slot[slot];
     const struct config_interlock *limit = &st->config->interlock;
     return is_known(st, image) && image->imd.value == IMD_STATE_OK &&
            is_fresh(st, &image->insulation_ohm, limit->t_imd_ms) &&
@@ -35,7 +36,8 @@ static void look_for_pass(struct step *st, uint32_t slot) {
         own->imd_passed = false;
     }
     if (!own->imd_passed && own->imd_tested && image->imd_self_test == 2 && image->cable_check_ok &&
-        (stage == HLC_STAGE_CABLE_CHECK || stage == HLC_STAGE_PRECHARGE) && is_sound(st, image)) {
+        (stage == HLC_STAGE_CABLE_CHECK || stage == HLC_STAGE_PRECHARGE) &&
+        insulation_sound(st, slot)) {
         own->imd_passed = true;
         own->imd_failures = 0;
         own->latched &= ~(FAULT_BIT(FAULT_IMD_FAULT) | FAULT_BIT(FAULT_IMD_LOW));
@@ -109,12 +111,17 @@ uint64_t insulation_faults(struct step *st, uint32_t slot) {
     return found;
 }
 
-/* N1: in each component the monitor of the gun that is closed, else the first that is asked for. That of an energised bus
- * is enabled whether asked for or not. */
+/* N1: in each component the monitor of the gun that is closed, else the one that is on, else the first that is asked for.
+ * That of an energised bus is enabled whether asked for or not. A side that joins gives its monitor up with the command
+ * that joins it, and has it back when it is confirmed alone. */
 static bool wants(const struct step *st, uint32_t slot) {
     const struct slot_view *view = &st->view[slot];
     const bool energised = view->bus_known && view->bus_mv > st->config->interlock.v_safe_mv;
     return st->request->slot[slot].imd_enable || energised;
+}
+
+static bool may_watch(const struct step *st, uint32_t slot) {
+    return st->s->slot[slot].released && !st->out->slot[slot].gc && wants(st, slot);
 }
 
 void insulation_guard(struct step *st) {
@@ -128,12 +135,19 @@ void insulation_guard(struct step *st) {
             st->out->slot[slot].imd_enable = true;
         }
     }
+    for (uint32_t slot = 0; slot < st->slots && st->lent; ++slot) {
+        bool *other = &taken[st->component_hold[slot]];
+        if (st->s->slot[slot].imd_enable && may_watch(st, slot) && !*other) {
+            *other = true;
+            st->out->slot[slot].imd_enable = true;
+        }
+    }
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         struct interlock_slot *own = &st->s->slot[slot];
         struct output_slot *out = &st->out->slot[slot];
         const struct request_slot *request = &st->request->slot[slot];
         bool *other = &taken[st->component_hold[slot]];
-        if (own->released && !out->gc && wants(st, slot) && !*other) {
+        if (may_watch(st, slot) && !*other) {
             *other = true;
             out->imd_enable = true;
         }

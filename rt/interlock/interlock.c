@@ -136,7 +136,8 @@ static void finish(struct step *st, uint32_t slot) {
     gun_lock(st, slot);
     out->permit = own->released && own->stop == STOP_CLASS_NONE;
     out->send = !image->interface_down && !image->plc_crc_mode_fault;
-    out->force_all_off = faults_force_off(own) && !out->gc;
+    out->force_all_off =
+        faults_force_off(own) && !out->gc && !out->mc && !out->bc && !slot_joint(st, slot)->waits;
     if (out->force_all_off) {
         own->forced_us = st->now_us;
     }
@@ -175,8 +176,15 @@ void interlock_step(struct interlock_state *s, const struct config *config,
     for (uint32_t slot = 0; slot < st.slots; ++slot) {
         boot_slot(&st, slot);
         faults_slot(&st, slot);
-        edge_guard(&st, slot);
+    }
+    island_faults(&st);
+    for (uint32_t slot = 0; slot < st.slots; ++slot) {
+        faults_demand(&st, slot);
         gun_guard(&st, slot);
+    }
+    island_look(&st);
+    edge_guard(&st);
+    for (uint32_t slot = 0; slot < st.slots; ++slot) {
         module_contactors(&st, slot);
     }
     budget_islands(&st);
@@ -184,6 +192,7 @@ void interlock_step(struct interlock_state *s, const struct config *config,
         module_setpoints(&st, slot);
     }
     budget_apply(&st);
+    flow_apply(&st);
     limits_apply(&st);
     insulation_guard(&st);
     for (uint32_t slot = 0; slot < st.slots; ++slot) {

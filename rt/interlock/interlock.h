@@ -93,6 +93,22 @@ struct interlock_slot {
     int32_t peak_ma[2];     /* commanded current: this second's and the last one's peak */
     int64_t peak_us;
     bool estop_pressed; /* as seen in the last step: a rising edge latches */
+    /* the boundary to the clockwise neighbour */
+    bool
+        edge_closed; /* the way it goes: true from the command that begins to close it to the one that begins to open it */
+    bool edge_lent;  /* it was commanded to conduct and has not been confirmed open since */
+    bool
+        edge_locked; /* E4: it cannot change now: a contactor at fault or unreadable, a slot beside it out of service */
+    uint16_t
+        edge_refused; /* enum rule_id that refused this step's request; RULE_NONE it was followed */
+    int64_t edge_changed_us; /* E3: when edge_closed last changed; 0 never */
+    uint8_t edge_calm;       /* E2: samples in a row below I_open, saturating */
+    int64_t edge_sample_us;  /* newest of them */
+    bool edge_forced;        /* S2, S4: an emergency opens it */
+    int64_t edge_forced_us;  /* since; 0 not, or GC is to open before it */
+    int64_t edge_apart_us;   /* T3: conducts, yet the busses differ since */
+    int64_t
+        edge_overdue_us; /* S4: out of service, yet still joined to a gun that is served since */
 };
 
 /* One rule that altered or refused something in this step. */

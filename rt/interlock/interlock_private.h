@@ -51,9 +51,10 @@
 struct slot_view {
     uint16_t fitted, may, hold, sure, stray, mute;
     bool cp_fresh, cp_ready; /* ready: C or D */
-    bool live_hold;
-    bool serving;         /* M3: a vehicle between cable check and ramp-down */
-    enum hlc_stage stage; /* NONE when not fresh */
+    bool live_hold;          /* GC may be closed or the inlet is energised */
+    bool staged;             /* live by its vehicle's stage alone */
+    bool serving;            /* M3: a vehicle between cable check and ramp-down */
+    enum hlc_stage stage;    /* NONE when not fresh */
     bool bus_known, gun_known;
     int32_t bus_mv, gun_mv;
     int32_t negotiated_mv; /* the vehicle's maximum of this session, 0 unknown */
@@ -63,6 +64,36 @@ struct slot_view {
 /* What a step knows of one component, kept at its lowest slot. */
 struct island {
     uint16_t slots, guns, live;
+    bool lent; /* an edge in it was commanded to conduct */
+};
+
+/* More of a component under hold. What follows lent is known only where lent. */
+struct joint {
+    int64_t set_ma;  /* commanded by the last output */
+    uint16_t staged; /* slots that are live by their vehicle's stage alone */
+    bool stray;      /* an edge in it conducts against its command */
+    bool lent;
+    uint64_t shared;    /* faults of one slot that are those of the whole bus */
+    bool unreachable;   /* a connected module's bus is down */
+    bool overdue;       /* a slot that is to leave stays joined */
+    bool emergency;     /* of the gun: everything off */
+    bool served;        /* a GC is commanded closed */
+    bool waits;         /* S2: GC waits for the current to fall */
+    bool leaving;       /* the gun is on a way down */
+    bool arriving;      /* a vehicle is plugged in beside the one that is served */
+    bool checking;      /* N4 */
+    uint16_t unsettled; /* edges that do not surely conduct */
+};
+
+/* One side of a boundary that asks to close: a component under may, kept at its lowest slot. */
+struct side {
+    bool checking;      /* N4 */
+    bool unsettled;     /* something in it is on its way */
+    bool stopping;      /* its gun is on a way down */
+    bool monitored;     /* E6: its enabled monitor says that it is sound */
+    bool current_known; /* of all its modules */
+    int64_t current_ma; /* sum of their sizes, measured */
+    int64_t set_ma;
 };
 
 /* Power of one component under hold, kept at its lowest slot; M3 to M5. */
@@ -92,10 +123,16 @@ struct step {
     int32_t sense_stale_ms, module_stale_ms, slow_stale_ms;
     bool plan_late;   /* S8: nothing closes, nothing rises */
     bool ring_closed; /* T2 broken */
+    bool lent;        /* some component is joined by command */
     struct slot_view view[RM_SLOTS_MAX];
     bool edge_may[RM_SLOTS_MAX], edge_hold[RM_SLOTS_MAX], edge_stray[RM_SLOTS_MAX];
+    bool edge_leaves[RM_SLOTS_MAX]; /* it is to open: nothing may flow over it */
+    bool moved[RM_SLOTS_MAX];       /* T5, by component under may */
     uint16_t component_may[RM_SLOTS_MAX], component_hold[RM_SLOTS_MAX]; /* lowest slot of each */
-    struct island may[RM_SLOTS_MAX], hold[RM_SLOTS_MAX];                /* by lowest slot */
+    uint16_t component_sure[RM_SLOTS_MAX];
+    struct island may[RM_SLOTS_MAX], hold[RM_SLOTS_MAX]; /* by lowest slot */
+    struct joint joint[RM_SLOTS_MAX];
+    struct side side[RM_SLOTS_MAX];
     struct power power[RM_SLOTS_MAX];
 };
 
@@ -115,11 +152,13 @@ void contactor_change(struct step *st, uint32_t slot, unsigned kind, bool closed
 /* --- topology.c */
 void topology_evaluate(struct step *st);
 void topology_count(struct step *st);
+void topology_sure(struct step *st); /* again, after commands of this step */
 bool topology_alone(const struct step *st, uint32_t slot, bool closing);
 
 /* --- faults.c */
 void faults_estop(struct step *st);
 void faults_slot(struct step *st, uint32_t slot);
+void faults_demand(struct step *st, uint32_t slot); /* the stop they demand */
 bool faults_only_estop(const struct step *st, uint32_t slot);
 bool faults_force_off(const struct interlock_slot *own);
 uint64_t faults_latching(void);
@@ -128,8 +167,21 @@ uint64_t faults_session(struct step *st, uint32_t slot);
 /* --- boot.c */
 void boot_slot(struct step *st, uint32_t slot);
 
-/* --- edge.c */
-void edge_guard(struct step *st, uint32_t slot);
+/* --- island.c: faults of one slot that are those of all that are joined to it */
+void island_faults(struct step *st);
+void island_look(struct step *st);
+
+/* --- edge.c: when a boundary opens */
+void edge_guard(struct step *st);
+bool edge_blocked(const struct step *st, uint32_t slot); /* E4: it cannot close */
+bool edge_fitted(const struct step *st, uint32_t slot, unsigned kind);
+void edge_command(struct step *st, uint32_t slot, unsigned kind, bool closed);
+void edge_refuse(struct step *st, uint32_t slot, enum rule_id rule, unsigned kind);
+/* --- edge_close.c: when it closes */
+void edge_close(struct step *st);
+/* --- flow.c: E5 */
+int64_t flow_beyond_ma(const struct step *st, uint32_t slot); /* commanded by the last output */
+void flow_apply(struct step *st);
 
 /* --- gun.c */
 void interlock_gun_look(struct step *st, uint32_t slot); /* control pilot, stage, voltages, live */
@@ -144,11 +196,12 @@ bool gun_power_ready(const struct step *st, uint32_t slot);
 /* --- insulation.c */
 uint64_t insulation_faults(struct step *st, uint32_t slot);
 bool insulation_testing(const struct step *st, uint32_t slot);
+bool insulation_sound(const struct step *st, uint32_t slot);
 void insulation_guard(struct step *st);
 
 /* --- module.c */
 uint64_t module_faults(struct step *st, uint32_t slot);
-bool module_unreachable(const struct step *st, uint32_t slot);
+bool module_unreachable(const struct step *st, uint32_t slot); /* one that is connected */
 int32_t module_temperature_permille(const struct config_interlock *limit,
                                     const struct sample *temperature, int64_t now_us,
                                     int32_t stale_ms);
@@ -186,6 +239,19 @@ static inline uint64_t fault_if(bool condition, enum fault_code code) {
 
 static inline bool gun_commanded(const struct step *st, uint32_t slot) {
     return st->s->slot[slot].contactor[CONTACTOR_GC].command;
+}
+
+static inline uint32_t slot_after(const struct step *st, uint32_t slot) {
+    return slot + 1 < st->slots ? slot + 1 : 0;
+}
+
+static inline uint32_t slot_before(const struct step *st, uint32_t slot) {
+    return slot > 0 ? slot - 1 : st->slots - 1;
+}
+
+/* What a slot is joined to, itself included. */
+static inline struct joint *slot_joint(struct step *st, uint32_t slot) {
+    return &st->joint[st->component_hold[slot]];
 }
 
 static inline bool contactor_confirmed_open(const struct step *st, uint32_t slot, unsigned kind) {

@@ -77,7 +77,7 @@ static enum rule_id mn_refused(const struct step *st, uint32_t slot, uint32_t mo
     if (st->plan_late) {
         return RULE_S8;
     }
-    if (insulation_testing(st, slot)) {
+    if (insulation_testing(st, slot) || st->joint[st->component_hold[slot]].checking) {
         return RULE_N4;
     }
     if (!contactor_confirmed_open(st, slot, CONTACTOR_MN0 + module)) {
@@ -86,15 +86,15 @@ static enum rule_id mn_refused(const struct step *st, uint32_t slot, uint32_t mo
     return is_healthy(st, slot, module) && match(st, slot, module) ? RULE_NONE : RULE_M1;
 }
 
-/* A module that delivers and cannot be told to stop: its bus is down. Who can still be told is the vehicle, by an error
- * stop; at its end GC opens, and MN not before. */
+/* A module that delivers and cannot be told to stop: its bus is down. Who can still be told is the vehicle that it feeds,
+ * by an error stop; at its end GC opens, and MN not before. */
 bool module_unreachable(const struct step *st, uint32_t slot) {
     bool found = false;
     for (uint32_t module = 0; module < st->config->slot[slot].module_count; ++module) {
         found = found || (st->image->slot[slot].module[module].bus_down &&
                           st->s->slot[slot].contactor[CONTACTOR_MN0 + module].command);
     }
-    return found && gun_commanded(st, slot);
+    return found;
 }
 
 /* An emergency opens at once, but never before GC where an e-stop may wait for the current. A silent module is given a
@@ -104,7 +104,8 @@ static bool must_open(const struct step *st, uint32_t slot, uint32_t module) {
     const int64_t lost_us = own->module[module].lost_since_us;
     const int64_t off_ms =
         st->image->slot[slot].module[module].bus_down ? T_FORCE_MS : T_MODULE_OFF_MS;
-    return (own->stop == STOP_CLASS_EMERGENCY && !st->out->slot[slot].gc) ||
+    const bool waits = st->out->slot[slot].gc || st->joint[st->component_hold[slot]].waits;
+    return (own->stop == STOP_CLASS_EMERGENCY && !waits) ||
            (lost_us != 0 && st->now_us - lost_us >= off_ms * 1000);
 }
 
@@ -147,6 +148,12 @@ void module_contactors(struct step *st, uint32_t slot) {
     }
 }
 
+/* GCs of the island, but this slot's own, that may be closed. */
+static uint32_t guns_beside(const struct step *st, uint32_t slot) {
+    const bool own = (st->view[slot].hold & KIND_BIT(CONTACTOR_GC)) != 0;
+    return st->hold[st->component_hold[slot]].guns - (own ? 1u : 0u);
+}
+
 /* M3: is there a purpose in this slot for which its modules may deliver? */
 static bool has_purpose(const struct step *st, uint32_t slot) {
     const uint16_t component = st->component_hold[slot];
@@ -156,12 +163,13 @@ static bool has_purpose(const struct step *st, uint32_t slot) {
     switch (st->request->slot[slot].purpose) {
     case POWER_PURPOSE_SERVE:
         if (power->guns == 1) {
-            return gun->serving && (gun->sure & KIND_BIT(CONTACTOR_GC)) != 0;
+            return gun->serving && (gun->sure & KIND_BIT(CONTACTOR_GC)) != 0 &&
+                   st->component_sure[slot] == st->component_sure[power->gun];
         }
         /* the precharge before GC closes onto a live inlet (G1) */
         return nobody && st->view[slot].stage >= HLC_STAGE_PRECHARGE &&
                st->view[slot].stage <= HLC_STAGE_POWER_DELIVERY;
-    case POWER_PURPOSE_WELD_TEST: return power->guns == 0;
+    case POWER_PURPOSE_WELD_TEST: return power->guns == 0 && guns_beside(st, slot) == 0;
     case POWER_PURPOSE_MERGE:
     case POWER_PURPOSE_SELF_TEST: return nobody;
     case POWER_PURPOSE_NONE:
@@ -227,7 +235,8 @@ static enum rule_id running_refused(const struct step *st, uint32_t slot, uint32
     if (!own->released) {
         return RULE_S15;
     }
-    if (own->stop == STOP_CLASS_EMERGENCY || own->demand == STOP_CLASS_EMERGENCY) {
+    if (own->stop == STOP_CLASS_EMERGENCY || own->demand == STOP_CLASS_EMERGENCY ||
+        st->joint[st->component_hold[slot]].emergency) {
         return RULE_S1;
     }
     if (!is_healthy(st, slot, module)) {
@@ -281,7 +290,9 @@ static void setpoint(struct step *st, uint32_t slot, uint32_t module, bool purpo
         lower_to(st, slot, module, RULE_S8, &out->set_mv, last->set_mv);
         lower_to(st, slot, module, RULE_S8, &out->set_ma, last->set_ma);
     }
-    if (own->normal_since_us != 0) {
+    const struct power *power = &st->power[st->component_hold[slot]];
+    const struct interlock_slot *served = power->guns == 1 ? &st->s->slot[power->gun] : own;
+    if (served->normal_since_us != 0) {
         lower_to(st, slot, module, RULE_G4, &out->set_ma, last->set_ma);
     }
     lower_to(st, slot, module, RULE_M6, &out->set_ma,

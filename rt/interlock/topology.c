@@ -38,22 +38,31 @@ static bool ring_closed(const struct step *st) {
     return true;
 }
 
-void topology_evaluate(struct step *st) {
+void topology_sure(struct step *st) {
     bool sure[RM_SLOTS_MAX] UNINITIALISED;
-    uint16_t component_sure[RM_SLOTS_MAX] UNINITIALISED;
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        sure[slot] = edge(&st->view[slot], st->view[slot].sure);
+    }
+    label(sure, st->slots, st->component_sure);
+}
+
+void topology_evaluate(struct step *st) {
+    st->lent = false;
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         const struct slot_view *view = &st->view[slot];
+        struct interlock_slot *own = &st->s->slot[slot];
         st->edge_may[slot] = edge(view, view->may);
         st->edge_hold[slot] = edge(view, view->hold);
         st->edge_stray[slot] = edge(view, view->stray);
-        sure[slot] = edge(view, view->sure);
+        own->edge_lent = own->edge_lent && st->edge_hold[slot];
+        st->lent = st->lent || own->edge_lent;
     }
     label(st->edge_may, st->slots, st->component_may);
     label(st->edge_hold, st->slots, st->component_hold);
-    label(sure, st->slots, component_sure);
+    topology_sure(st);
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         st->s->slot[slot].island_may = st->component_may[slot];
-        st->s->slot[slot].island_sure = component_sure[slot];
+        st->s->slot[slot].island_sure = st->component_sure[slot];
     }
     st->ring_closed = ring_closed(st);
     if (st->ring_closed) {
@@ -72,28 +81,48 @@ static void count(struct island *island, const struct slot_view *view, uint16_t 
     }
 }
 
+static void count_joint(struct step *st, uint32_t slot) {
+    struct joint *joint = slot_joint(st, slot);
+    joint->set_ma += st->view[slot].set_sum_ma;
+    joint->staged = (uint16_t)(joint->staged + st->view[slot].staged);
+    joint->stray = joint->stray || st->edge_stray[slot];
+    if (st->s->slot[slot].edge_lent) {
+        joint->lent = true;
+        st->may[st->component_may[slot]].lent = true;
+    }
+}
+
 /* Guns and live slots of every component: T1 and T4 are questions to these counts. live[] under may is the state's
  * (a gun that might be energised), under hold the one that is not mere silence. */
 void topology_count(struct step *st) {
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         st->may[slot] = (struct island){.slots = 0};
         st->hold[slot] = (struct island){.slots = 0};
+        st->joint[slot] = (struct joint){.set_ma = 0};
     }
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         const struct slot_view *view = &st->view[slot];
         count(&st->may[st->component_may[slot]], view, view->may, st->s->slot[slot].live);
-        count(&st->hold[st->component_hold[slot]], view, view->hold, view->live_hold);
+        count(&st->hold[st->component_hold[slot]], view, view->hold,
+              view->live_hold || view->staged);
+        count_joint(st, slot);
     }
 }
 
-/* T1, T2, T4 for a gun that is closed or asks to be: is there another on its island? */
+/* T1, T2, T4 for a gun that is closed or asks to be: is there another on its island? A running gun is not stopped because
+ * the vehicle of a slot that it borrows from goes on to its cable check early: that slot's GC stays open (T1), its inlet
+ * is dead, and its boundaries are opening. Where anything conducts against its command the stage counts. */
 bool topology_alone(const struct step *st, uint32_t slot, bool closing) {
     const struct slot_view *view = &st->view[slot];
     const uint16_t gc = KIND_BIT(CONTACTOR_GC);
     const struct island *island =
         closing ? &st->may[st->component_may[slot]] : &st->hold[st->component_hold[slot]];
     const bool own_gun = ((closing ? view->may : view->hold) & gc) != 0;
-    const bool own_live = closing ? st->s->slot[slot].live : view->live_hold;
-    return island->guns == (own_gun ? 1 : 0) && island->live == (own_live ? 1 : 0) &&
-           !(closing && st->ring_closed);
+    const bool own_live = closing ? st->s->slot[slot].live : view->live_hold || view->staged;
+    const struct joint *joint = &st->joint[st->component_hold[slot]];
+    uint32_t others = island->live - (own_live ? 1u : 0u);
+    if (!closing && joint->lent && !joint->stray) {
+        others -= joint->staged - (view->staged ? 1u : 0u);
+    }
+    return island->guns == (own_gun ? 1 : 0) && others == 0 && !(closing && st->ring_closed);
 }
