@@ -34,6 +34,7 @@ void edge_command(struct step *st, uint32_t slot, unsigned kind, bool closed) {
         st->view[slot].sure &= (uint16_t)~KIND_BIT(kind);
     } else if (!edge_fitted(st, slot, CONTACTOR_BC) || is_commanded(st, slot, CONTACTOR_BC)) {
         own->edge_lent = true;
+        st->edge_joins[slot] = true;
     }
 }
 
@@ -230,6 +231,7 @@ void edge_guard(struct step *st) {
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         st->moved[slot] = false;
         st->edge_leaves[slot] = false;
+        st->edge_joins[slot] = false;
     }
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         guard_opening(st, slot);

@@ -124,19 +124,37 @@ static bool may_watch(const struct step *st, uint32_t slot) {
     return st->s->slot[slot].released && !st->out->slot[slot].gc && wants(st, slot);
 }
 
+/* The slots that share a monitor: components under hold, and those that a boundary joins in this very step. Each of them is
+ * joined to one other at most (T5). */
+static void share_monitors(struct step *st) {
+    uint16_t into[RM_SLOTS_MAX] UNINITIALISED;
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        into[slot] = (uint16_t)slot;
+    }
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        if (st->edge_joins[slot]) {
+            into[st->component_hold[slot_after(st, slot)]] = st->component_hold[slot];
+        }
+    }
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        st->watch[slot] = into[st->component_hold[slot]];
+    }
+}
+
 void insulation_guard(struct step *st) {
     bool taken[RM_SLOTS_MAX] UNINITIALISED;
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         taken[slot] = false;
     }
+    share_monitors(st);
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         if (st->out->slot[slot].gc && wants(st, slot)) {
-            taken[st->component_hold[slot]] = true;
+            taken[st->watch[slot]] = true;
             st->out->slot[slot].imd_enable = true;
         }
     }
     for (uint32_t slot = 0; slot < st->slots && st->lent; ++slot) {
-        bool *other = &taken[st->component_hold[slot]];
+        bool *other = &taken[st->watch[slot]];
         if (st->s->slot[slot].imd_enable && may_watch(st, slot) && !*other) {
             *other = true;
             st->out->slot[slot].imd_enable = true;
@@ -146,7 +164,7 @@ void insulation_guard(struct step *st) {
         struct interlock_slot *own = &st->s->slot[slot];
         struct output_slot *out = &st->out->slot[slot];
         const struct request_slot *request = &st->request->slot[slot];
-        bool *other = &taken[st->component_hold[slot]];
+        bool *other = &taken[st->watch[slot]];
         if (may_watch(st, slot) && !*other) {
             *other = true;
             out->imd_enable = true;

@@ -127,9 +127,11 @@ struct step {
     struct slot_view view[RM_SLOTS_MAX];
     bool edge_may[RM_SLOTS_MAX], edge_hold[RM_SLOTS_MAX], edge_stray[RM_SLOTS_MAX];
     bool edge_leaves[RM_SLOTS_MAX]; /* it is to open: nothing may flow over it */
+    bool edge_joins[RM_SLOTS_MAX];  /* commanded to conduct in this step */
     bool moved[RM_SLOTS_MAX];       /* T5, by component under may */
     uint16_t component_may[RM_SLOTS_MAX], component_hold[RM_SLOTS_MAX]; /* lowest slot of each */
     uint16_t component_sure[RM_SLOTS_MAX];
+    uint16_t watch[RM_SLOTS_MAX];                        /* N1: slots that share a monitor */
     struct island may[RM_SLOTS_MAX], hold[RM_SLOTS_MAX]; /* by lowest slot */
     struct joint joint[RM_SLOTS_MAX];
     struct side side[RM_SLOTS_MAX];

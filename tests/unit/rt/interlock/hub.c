@@ -28,7 +28,6 @@ static void plc_sources(struct image_slot *image, int64_t now_us) {
                                 &image->earth_fault,
                                 &image->bus_mv,
                                 &image->gun_mv,
-                                &image->boundary_ma,
                                 &image->gun_ma,
                                 &image->pin_plus_ddegc,
                                 &image->pin_minus_ddegc,
@@ -105,6 +104,62 @@ int64_t hub_sum_ma(const struct hub *hub, uint32_t slot) {
     return sum;
 }
 
+/* Contacts of the boundary in this plant: as its contactors' feedback is made. */
+static bool contact(const struct hub *hub, uint32_t slot, unsigned kind) {
+    const enum follow follow = hub->contactor[slot][kind];
+    return follow == STAYS_CLOSED ||
+           (follow != STAYS_OPEN && commanded(&hub->out.slot[slot], kind));
+}
+
+static bool conducts(const struct hub *hub, uint32_t edge) {
+    return hub->config.slots > 1 && contact(hub, edge, CONTACTOR_MC) &&
+           (!hub->config.slot[edge].has_bc || contact(hub, edge, CONTACTOR_BC));
+}
+
+/* What lies beyond that edge, seen from slot: modules' current. */
+static int64_t beyond_ma(const struct hub *hub, uint32_t slot, bool clockwise) {
+    const uint32_t n = hub->config.slots;
+    int64_t sum = 0;
+    for (uint32_t at = slot, k = 1; k < n; ++k) {
+        const uint32_t next = clockwise ? (at + 1) % n : (at + n - 1) % n;
+        if (!conducts(hub, clockwise ? at : next)) {
+            break;
+        }
+        sum += hub_sum_ma(hub, next);
+        at = next;
+    }
+    return sum;
+}
+
+static bool gun_beyond(const struct hub *hub, uint32_t slot) {
+    const uint32_t n = hub->config.slots;
+    for (uint32_t at = slot, k = 1; k < n && conducts(hub, at); ++k) {
+        at = (at + 1) % n;
+        if (hub->out.slot[at].gc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void currents(struct hub *hub, uint32_t slot) {
+    struct image_slot *image = &hub->image.slot[slot];
+    const uint32_t next = (slot + 1) % hub->config.slots;
+    if (!hub->own_gun_ma[slot]) {
+        image->gun_ma.value = !hub->out.slot[slot].gc
+                                  ? 0
+                                  : (int32_t)(hub_sum_ma(hub, slot) + beyond_ma(hub, slot, true) +
+                                              beyond_ma(hub, slot, false));
+    }
+    if (!hub->own_boundary_ma[slot]) {
+        const int64_t ma = !conducts(hub, slot) ? 0
+                           : gun_beyond(hub, slot)
+                               ? hub_sum_ma(hub, slot) + beyond_ma(hub, slot, false)
+                               : -(hub_sum_ma(hub, next) + beyond_ma(hub, next, true));
+        hub_set(hub, &image->boundary_ma, (int32_t)ma);
+    }
+}
+
 void hub_refresh(struct hub *hub) {
     for (uint32_t slot = 0; slot < hub->config.slots; ++slot) {
         struct image_slot *image = &hub->image.slot[slot];
@@ -114,9 +169,7 @@ void hub_refresh(struct hub *hub) {
         if (hub->silent[slot]) {
             continue;
         }
-        if (!hub->own_gun_ma[slot]) {
-            image->gun_ma.value = hub->out.slot[slot].gc ? (int32_t)hub_sum_ma(hub, slot) : 0;
-        }
+        currents(hub, slot);
         vehicle_sources(image, hub->now_us);
         plc_sources(image, hub->now_us);
         for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
@@ -272,6 +325,46 @@ void hub_charging(struct hub *hub, uint32_t slot, int32_t mv, int32_t ma) {
     hub->request.slot[slot].state = GUN_STATE_CHARGING;
     hub_ask(hub, slot, mv, ma);
     hub_run(hub, 20);
+}
+
+void hub_precharge(struct hub *hub, uint32_t slot, int32_t mv) {
+    struct image_slot *image = &hub->image.slot[slot];
+    struct request_slot *request = &hub->request.slot[slot];
+    request->purpose = POWER_PURPOSE_MERGE;
+    request->imd_enable = true;
+    image->imd_enabled = true;
+    hub_set(hub, &image->imd, IMD_STATE_OK);
+    hub_ask(hub, slot, 0, 0);
+    hub_run(hub, 20);
+    hub_ask(hub, slot, mv, 400);
+    hub_voltage(hub, slot, mv, 0);
+    hub_run(hub, 20);
+}
+
+void hub_close(struct hub *hub, uint32_t edge) {
+    hub->request.slot[edge].mc = true;
+    hub->request.slot[edge].bc = hub->config.slot[edge].has_bc;
+    hub_run(hub, 150);
+}
+
+void hub_open(struct hub *hub, uint32_t edge) {
+    hub->request.slot[edge].mc = false;
+    hub->request.slot[edge].bc = false;
+    hub_run(hub, 150);
+}
+
+void hub_lend(struct hub *hub, uint32_t slot, uint32_t edge, int32_t mv, int32_t ma) {
+    hub_precharge(hub, slot, mv);
+    hub_close(hub, edge);
+    hub->request.slot[slot].purpose = POWER_PURPOSE_SERVE;
+    hub->request.slot[slot].imd_enable = false;
+    hub_ask(hub, slot, mv, ma);
+    hub_run(hub, 20);
+}
+
+bool hub_joined(const struct hub *hub, uint32_t edge) {
+    const struct output_slot *out = &hub->out.slot[edge];
+    return out->mc && (out->bc || !hub->config.slot[edge].has_bc);
 }
 
 bool hub_noted(const struct hub *hub, enum rule_id rule, uint32_t slot) {

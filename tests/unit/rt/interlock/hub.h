@@ -33,6 +33,8 @@ struct hub {
     bool own_gun_ma[RM_SLOTS_MAX];    /* gun_ma is set by the test, not from the modules */
     bool own_module_ma[RM_SLOTS_MAX]; /* likewise the modules' current */
     bool own_module_mv[RM_SLOTS_MAX]; /* likewise their voltage; else that of the bus */
+    bool own_boundary_ma
+        [RM_SLOTS_MAX]; /* likewise the boundary's current; else what lies beyond it */
 };
 
 /* A ring of slots (BC fitted where asked), everything healthy, nobody plugged in; not stepped yet. */
@@ -56,6 +58,14 @@ void hub_cable_check(struct hub *hub, uint32_t slot, int32_t max_mv);
 /* The whole way to charging at mv with ma per module. */
 void hub_charging(struct hub *hub, uint32_t slot, int32_t mv, int32_t ma);
 void hub_ask(struct hub *hub, uint32_t slot, int32_t mv, int32_t ma); /* all modules of the slot */
+
+/* Slot's bus is brought to mv with its modules behind closed MN, its monitor is on and sound, its boundary open. */
+void hub_precharge(struct hub *hub, uint32_t slot, int32_t mv);
+void hub_close(struct hub *hub, uint32_t edge); /* asks for both contactors, long enough for both */
+void hub_open(struct hub *hub, uint32_t edge);
+/* Slot lends to the gun that charges beside it over edge: precharged, joined, then ma per module. */
+void hub_lend(struct hub *hub, uint32_t slot, uint32_t edge, int32_t mv, int32_t ma);
+bool hub_joined(const struct hub *hub, uint32_t edge); /* commanded to conduct */
 
 void hub_all_charging(struct hub *hub); /* every gun, at 400 V and 10 A per module */
 void hub_assert_all_off(const struct hub *hub, uint32_t slot);

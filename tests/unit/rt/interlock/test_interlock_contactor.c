@@ -57,28 +57,6 @@ static void test_may_stale_after_250_ms(void **state) {
     hub_free(hub);
 }
 
-/* The boundary's contactors alone stay open in silence, and only when their last word was "open". */
-static void test_may_silent_boundary_is_what_it_last_read(void **state) {
-    (void)state;
-    struct hub *hub = hub_new(3, 2, true);
-    hub_run(hub, 500);
-    hub->now_us += 10 * SECOND;
-    for (unsigned kind = CONTACTOR_MC; kind <= CONTACTOR_BC; ++kind) {
-        struct image_contactor *feedback = &hub->image.slot[0].contactor[kind];
-        assert_false(may(hub, 0, kind));
-        feedback->n = FEEDBACK_INVALID;
-        assert_true(may(hub, 0, kind));
-        feedback->n = FEEDBACK_CLOSED;
-        assert_true(may(hub, 0, kind));
-        feedback->n = FEEDBACK_OPEN;
-        hub->state.slot[0].contactor[kind].confirmed = false; /* told something since */
-        assert_true(may(hub, 0, kind));
-    }
-    assert_true(may(hub, 0, CONTACTOR_GC));
-    assert_true(may(hub, 0, CONTACTOR_MN0));
-    hub_free(hub);
-}
-
 static void test_may_never_heard_is_true(void **state) {
     (void)state;
     struct hub *hub = hub_new(3, 2, false);
@@ -466,20 +444,6 @@ static void test_current_through_an_open_mn_takes_the_module_out(void **state) {
     assert_int_equal(hub->state.slot[0].module[1].fault, FAULT_MODULE_FAULT);
     assert_int_equal(hub->state.slot[0].module[0].fault, FAULT_NONE);
     assert_int_equal(hub->state.slot[0].stop, STOP_CLASS_NONE); /* the other one serves */
-    hub_free(hub);
-}
-
-static void test_current_through_an_open_boundary_untrusted(void **state) {
-    (void)state;
-    struct hub *hub = hub_ready(3, 2);
-    hub_set(hub, &hub->image.slot[2].bus_mv, 300000);
-    hub_set(hub, &hub->image.slot[0].bus_mv, 300000); /* clockwise neighbour of the last */
-    hub_set(hub, &hub->image.slot[2].boundary_ma, -1001);
-    hub_run(hub, 20);
-    assert_true(hub->state.slot[2].contactor[CONTACTOR_MC].untrusted);
-    assert_true(hub->state.slot[2].faults & BIT(CONTACTOR_FEEDBACK));
-    assert_true(hub->state.slot[0].faults & BIT(CONTACTOR_FEEDBACK)); /* both sides */
-    assert_false(hub->state.slot[1].faults & BIT(CONTACTOR_FEEDBACK));
     hub_free(hub);
 }
 
@@ -887,7 +851,6 @@ int main(void) {
         cmocka_unit_test(test_stale_current_is_no_contradiction),
         cmocka_unit_test(test_readings_from_before_the_opening_are_no_contradiction),
         cmocka_unit_test(test_current_through_an_open_mn_takes_the_module_out),
-        cmocka_unit_test(test_current_through_an_open_boundary_untrusted),
         cmocka_unit_test(test_stuck_mn_takes_only_its_module_out_until_cleared),
         cmocka_unit_test(test_clearing_a_module_leaves_a_welded_gc),
         cmocka_unit_test(test_relay_on_the_module_bus_follows_its_module),
@@ -912,7 +875,6 @@ int main(void) {
         cmocka_unit_test(test_relay_on_the_module_bus_is_stale_by_its_own_period),
         cmocka_unit_test(test_a_longer_t_stale_wins),
         cmocka_unit_test(test_latch_of_a_stuck_mn_outlives_a_restart),
-        cmocka_unit_test(test_may_silent_boundary_is_what_it_last_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,9 @@ static void test_notes_are_of_the_last_step_and_hits_add_up(void **state) {
     (void)state;
     struct hub *hub = hub_ready(3, 2);
     const uint32_t before = hub->state.rule_hits[RULE_E1];
+    hub->state.slot[0].imd_enable = true; /* its bus is up: its monitor is on unasked */
+    hub->request.slot[0].imd_enable = true;
+    hub_voltage(hub, 0, 400000, 0);
     hub->request.slot[2].mc = true;
     hub_run(hub, 50);
     assert_int_equal(hub->state.notes, 1);
@@ -93,6 +96,7 @@ static void test_notes_are_bounded(void **state) {
     for (uint32_t slot = 0; slot < 96; ++slot) {
         hub->request.slot[slot].mc = true;
         hub->request.slot[slot].gc = true;
+        hub_voltage(hub, slot, slot % 2 == 0 ? 0 : 59000, 0);
     }
     hub_tick(hub, 5000);
     assert_int_equal(hub->state.notes, INTERLOCK_NOTES_MAX);

@@ -1,4 +1,4 @@
-/* T1, T2, T4, T7, E1 and S16: who may conduct to whom. */
+/* T1, T2, T4, T7 and S16: who may conduct to whom. */
 #include "tests/unit/rt/interlock/hub.h"
 
 static void test_components_all_open_are_single_slots(void **state) {
@@ -52,6 +52,49 @@ static void test_components_of_every_pattern_of_six_boundaries(void **state) {
     }
 }
 
+static bool may(const struct hub *hub, uint32_t slot, unsigned kind) {
+    return contactor_may(&hub->state, &hub->config, &hub->image, slot, kind, hub->now_us);
+}
+
+/* The boundary's contactors alone stay open in silence, and only when their last word was "open". */
+static void test_may_silent_boundary_is_what_it_last_read(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(3, 2, true);
+    hub_run(hub, 500);
+    hub->now_us += 10 * SECOND;
+    for (unsigned kind = CONTACTOR_MC; kind <= CONTACTOR_BC; ++kind) {
+        struct image_contactor *feedback = &hub->image.slot[0].contactor[kind];
+        assert_false(may(hub, 0, kind));
+        feedback->n = FEEDBACK_INVALID;
+        assert_true(may(hub, 0, kind));
+        feedback->n = FEEDBACK_CLOSED;
+        assert_true(may(hub, 0, kind));
+        feedback->n = FEEDBACK_OPEN;
+        hub->state.slot[0].contactor[kind].confirmed = false; /* told something since */
+        assert_true(may(hub, 0, kind));
+    }
+    assert_true(may(hub, 0, CONTACTOR_GC));
+    assert_true(may(hub, 0, CONTACTOR_MN0));
+    hub_free(hub);
+}
+
+static void test_current_through_an_open_boundary_untrusted(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub_set(hub, &hub->image.slot[2].bus_mv, 300000);
+    hub_set(hub, &hub->image.slot[0].bus_mv, 300000); /* clockwise neighbour of the last */
+    hub->own_boundary_ma[2] = true;
+    hub_set(hub, &hub->image.slot[2].boundary_ma, -1001);
+    hub_tick(hub, 5000);
+    hub_set(hub, &hub->image.slot[2].boundary_ma, -1001);
+    hub_run(hub, 20);
+    assert_true(hub->state.slot[2].contactor[CONTACTOR_MC].untrusted);
+    assert_true(hub->state.slot[2].faults & BIT(CONTACTOR_FEEDBACK));
+    assert_true(hub->state.slot[0].faults & BIT(CONTACTOR_FEEDBACK)); /* both sides */
+    assert_false(hub->state.slot[1].faults & BIT(CONTACTOR_FEEDBACK));
+    hub_free(hub);
+}
+
 static void test_series_pair_needs_both_closed(void **state) {
     (void)state;
     struct hub *hub = hub_new(3, 1, true);
@@ -60,7 +103,9 @@ static void test_series_pair_needs_both_closed(void **state) {
     hub_run(hub, 20);
     assert_int_equal(hub->state.slot[2].island_may, 2);
     assert_true(hub->state.slot[1].contactor[CONTACTOR_MC].welded);
-    assert_int_equal(hub->state.slot[1].latched, 0); /* the other one is open: service, not stop */
+    /* the other one is open: the boundary is locked and shown, the slot serves on */
+    assert_int_equal(hub->state.slot[1].latched, BIT(BOUNDARY));
+    assert_true(hub->state.slot[1].edge_locked);
     assert_true(hub->out.slot[1].permit);
     hub->contactor[1][CONTACTOR_BC] = STAYS_CLOSED;
     hub_tick(hub, 5000);
@@ -91,21 +136,6 @@ static void test_relay_plc_has_no_boundary(void **state) {
     assert_true(hub->state.slot[0].released);
     hub_charging(hub, 0, 400000, 10000);
     assert_int_equal(hub_sum_ma(hub, 0), 20000);
-    hub_free(hub);
-}
-
-static void test_every_request_to_close_a_boundary_is_refused(void **state) {
-    (void)state;
-    struct hub *hub = hub_new(3, 2, true);
-    hub_run(hub, 500);
-    hub->request.slot[1].mc = true;
-    hub->request.slot[1].bc = true;
-    hub->request.slot[1].reclaim = true;
-    hub_run(hub, 500);
-    assert_false(hub->out.slot[1].mc);
-    assert_false(hub->out.slot[1].bc);
-    assert_true(hub_noted(hub, RULE_E1, 1));
-    assert_int_equal(hub->state.slot[1].contactor[CONTACTOR_MC].operations, 0);
     hub_free(hub);
 }
 
@@ -425,10 +455,11 @@ int main(void) {
         cmocka_unit_test(test_components_all_open_are_single_slots),
         cmocka_unit_test(test_components_join_over_closed_boundaries),
         cmocka_unit_test(test_components_of_every_pattern_of_six_boundaries),
+        cmocka_unit_test(test_may_silent_boundary_is_what_it_last_read),
+        cmocka_unit_test(test_current_through_an_open_boundary_untrusted),
         cmocka_unit_test(test_series_pair_needs_both_closed),
         cmocka_unit_test(test_one_slot_has_no_boundary),
         cmocka_unit_test(test_relay_plc_has_no_boundary),
-        cmocka_unit_test(test_every_request_to_close_a_boundary_is_refused),
         cmocka_unit_test(test_two_guns_charge_on_two_islands),
         cmocka_unit_test(test_boundary_closing_on_its_own_opens_both_guns_at_once),
         cmocka_unit_test(test_fused_slots_stay_locked_out_until_cleared_in_order),
