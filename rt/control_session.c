@@ -37,7 +37,7 @@ static void read_meter(struct control *c, uint32_t slot) {
     struct control_session *book = &c->slot[slot].session;
     const struct image_slot *image = &c->image.slot[slot];
     struct session_record *r = running(c, slot);
-    if (!image->meter.valid && !image->meter_fallback) {
+    if (!image->meter_known && !image->meter_fallback) {
         return;
     }
     if (!book->metered) {

@@ -110,7 +110,8 @@ struct image_slot {
     int64_t meter_wh;    /* register: monotonic, scaled, offset; refined between steps */
     int64_t meter_mwh;   /* the same in mWh */
     bool meter_fallback; /* energy integrated from other readings at present */
-    struct sample meter; /* age of the meter's register */
+    bool meter_known;    /* meter_wh has been read */
+    struct sample meter; /* age of the meter's register, and of its first frame of any kind */
     uint32_t meter_jumps;
     struct sample pin_plus_ddegc, pin_minus_ddegc,
         cable_ddegc;                 /* invalid when the sensor is open or short */

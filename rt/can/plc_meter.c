@@ -61,6 +61,7 @@ static void publish(struct plc *p, const struct config *config, struct image_slo
         image->meter_mwh = mwh;
     }
     meter->published = true;
+    image->meter_known = true;
     image->meter_wh = image->meter_mwh / 1000;
 }
 
@@ -100,6 +101,9 @@ static void rx_measurement(struct plc *p, const struct config *config,
                            const struct hub_energy_meter_data *in, struct image_slot *image,
                            int64_t now_us) {
     struct plc_meter *meter = &p->meter;
+    if (!image->meter.valid) {
+        plc_sample(&image->meter, 1, now_us); /* it is there; its register's turn comes next */
+    }
     meter->overrange = in->overrange;
     meter->plc_fallback = in->fallback_active;
     int64_t sum_ma = 0, sum_w = 0;
@@ -121,6 +125,7 @@ static void rx_measurement(struct plc *p, const struct config *config,
     meter->power_at_us = now_us;
     if (!has_register(p, config)) {
         plc_sample(&image->meter, 1, now_us);
+        image->meter_known = true;
     }
 }
 

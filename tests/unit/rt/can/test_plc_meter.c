@@ -23,7 +23,7 @@ static void tick(struct bench *b) {
     plc_tick(&b->plc, &b->config, &b->image, b->now_us);
 }
 
-/* The meter as it should be: both frames every 250 ms at this power. */
+/* Both frames every 250 ms at this power. */
 static void run_meter(struct bench *b, uint32_t hwh, int32_t daw, int64_t span_us) {
     for (int64_t end = b->now_us + span_us; b->now_us < end;) {
         b->now_us += 250 * MS;
@@ -208,6 +208,23 @@ static void test_meter_overrange_without_module_readings_is_not_a_measurement(vo
     assert_true(b->image.meter_mv.valid);
 }
 
+/* Measurements and register take turns: the first frame says that the meter is there, not what it has counted. */
+static void test_meter_first_measurement_is_a_meter_without_a_register(void **state) {
+    (void)state;
+    struct bench *b = bench_new();
+    measure(b, OK, 4000, 0, 0);
+    assert_true(b->image.meter.valid);
+    assert_false(b->image.meter_known);
+    for (unsigned i = 0; i < 10; i++) { /* and no more than that: the register's age counts */
+        bench_run(b, 250 * MS);
+        measure(b, OK, 4000, 0, 0);
+    }
+    assert_false(sample_fresh(&b->image.meter, b->now_us, 2000));
+    read_register(b, OK, 1000);
+    assert_true(sample_fresh(&b->image.meter, b->now_us, 2000));
+    assert_true(b->image.meter_known);
+}
+
 static void test_meter_plc_fallback_is_passed_on(void **state) {
     (void)state;
     struct bench *b = bench_new();
@@ -285,6 +302,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_meter_measurement_scales),
         cmocka_unit_test(test_meter_register_scale_and_offset),
+        cmocka_unit_test(test_meter_first_measurement_is_a_meter_without_a_register),
         cmocka_unit_test(test_meter_largest_register_does_not_overflow),
         cmocka_unit_test(test_meter_bad_flags_are_not_measurements),
         cmocka_unit_test(test_meter_refines_between_steps_by_power),
