@@ -1,6 +1,6 @@
+#include "rt/can/error_frame.h"
 #include "rt/control_private.h"
 
-#include <linux/can/error.h>
 #include <string.h>
 
 size_t control_size(void) {
@@ -60,22 +60,15 @@ uint64_t control_faults(const struct control *c, uint32_t slot) {
 
 /* ---- input ------------------------------------------------------------------------------------------------- */
 
-/* What an error frame of the transport says about its interface. */
-static void error_frame(struct control *c, uint32_t interface, const struct can_frame *frame,
+/* true: the interface is in another state than before. */
+static bool error_frame(struct control *c, uint32_t interface, const struct can_frame *frame,
                         int64_t now_us) {
-    if ((frame->can_id & CAN_ERR_BUSOFF) != 0) {
-        control_interface(c, interface, INTERFACE_BUS_OFF, now_us);
-    } else if ((frame->can_id & CAN_ERR_RESTARTED) != 0) {
-        control_interface(c, interface, INTERFACE_UP, now_us);
-    } else if ((frame->can_id & CAN_ERR_CRTL) != 0) {
-        const uint8_t passive = CAN_ERR_CRTL_RX_PASSIVE | CAN_ERR_CRTL_TX_PASSIVE;
-        const uint8_t warning = CAN_ERR_CRTL_RX_WARNING | CAN_ERR_CRTL_TX_WARNING;
-        control_interface(c, interface,
-                          (frame->data[1] & passive) != 0   ? INTERFACE_PASSIVE
-                          : (frame->data[1] & warning) != 0 ? INTERFACE_WARNING
-                                                            : INTERFACE_UP,
-                          now_us);
+    enum interface_state state = c->interface[interface];
+    if (!can_error_state(frame, &state) || state == c->interface[interface]) {
+        return false;
     }
+    control_interface(c, interface, state, now_us);
+    return true;
 }
 
 /* What of a slot is worth a step of its own when it changes, in one word. */
@@ -131,7 +124,7 @@ bool control_rx(struct control *c, uint32_t interface, const struct can_frame *f
     switch (to.kind) {
     case CAN_ROUTE_PLC: return plc_frame(c, to.slot, frame, now_us);
     case CAN_ROUTE_MODULE: return module_frame(c, &to, frame, now_us);
-    case CAN_ROUTE_ERROR: error_frame(c, interface, frame, now_us); return true;
+    case CAN_ROUTE_ERROR: return error_frame(c, interface, frame, now_us);
     case CAN_ROUTE_UNKNOWN:
     case CAN_ROUTE_FORMAT: c->refused[interface]++; break;
     }

@@ -21,11 +21,19 @@ void guard_bus_init(struct guard *g) {
     }
 }
 
+static bool in_service(enum interface_state state) {
+    return state != INTERFACE_DOWN && state != INTERFACE_BUS_OFF;
+}
+
 /* Control hears of every change of state, and of nothing else. */
 static void tell_control(struct guard *g, uint32_t i) {
     if (g->bus[i].state != g->told[i]) {
+        /* Only the way into service or out of it cannot wait: a bus that swings between warning and passive must not cost
+         * a step each time. */
+        const bool urgent = in_service(g->bus[i].state) != in_service(g->told[i]);
+        g->urgent_pending |= urgent;
+        g->frames_pending = true;
         g->told[i] = g->bus[i].state;
-        g->urgent_pending = true;
         control_interface(g->in.control, i, g->bus[i].state, guard_now_us(g));
     }
 }
@@ -81,10 +89,6 @@ static void take_descriptor(struct guard *g, uint32_t i, int fd) {
     g->receiving[i] = true;
     set_panic_descriptor(g, i, fd);
     tell_control(g, i);
-}
-
-static bool in_service(enum interface_state state) {
-    return state != INTERFACE_DOWN && state != INTERFACE_BUS_OFF;
 }
 
 /* Error frames tell faster; supervision mends what one that was lost would leave wrong, so that no state is for ever. Only

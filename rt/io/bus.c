@@ -1,8 +1,9 @@
 #include "rt/io/bus.h"
 
 #include <errno.h>
-#include <linux/can/error.h>
 #include <string.h>
+
+#include "rt/can/error_frame.h"
 
 /* Identifier bases of the two contactor commands: contract section 2 (id = base | plcId). */
 #define BASE_MASK         0x1ffffff0u
@@ -139,24 +140,13 @@ void bus_unheard(struct bus *bus, int64_t now_us) {
 }
 
 static void error_frame(struct bus *bus, const struct can_frame *frame, int64_t now_us) {
+    enum interface_state state = bus->state;
     bus->counters.error_frames++;
-    if (frame->can_id & CAN_ERR_CRTL) {
-        if (frame->data[1] & CAN_ERR_CRTL_RX_OVERFLOW) {
-            bus->counters.rx_dropped++;
-        }
-        if (frame->data[1] & (CAN_ERR_CRTL_RX_PASSIVE | CAN_ERR_CRTL_TX_PASSIVE)) {
-            bus_state(bus, INTERFACE_PASSIVE, now_us);
-        } else if (frame->data[1] & (CAN_ERR_CRTL_RX_WARNING | CAN_ERR_CRTL_TX_WARNING)) {
-            bus_state(bus, INTERFACE_WARNING, now_us);
-        } else if (frame->data[1] & CAN_ERR_CRTL_ACTIVE) {
-            bus_state(bus, INTERFACE_UP, now_us);
-        }
+    if ((frame->can_id & CAN_ERR_CRTL) && (frame->data[1] & CAN_ERR_CRTL_RX_OVERFLOW)) {
+        bus->counters.rx_dropped++;
     }
-    /* Both in one frame would be a contradiction; bus-off is the safe reading. */
-    if (frame->can_id & CAN_ERR_BUSOFF) {
-        bus_state(bus, INTERFACE_BUS_OFF, now_us);
-    } else if (frame->can_id & CAN_ERR_RESTARTED) {
-        bus_state(bus, INTERFACE_UP, now_us);
+    if (can_error_state(frame, &state)) {
+        bus_state(bus, state, now_us);
     }
 }
 
@@ -176,7 +166,7 @@ enum bus_rx bus_receive(struct bus *bus, const void *message, size_t length, int
     }
     if (frame->can_id & CAN_ERR_FLAG) {
         error_frame(bus, frame, now_us);
-        return BUS_RX_FRAME;
+        return BUS_RX_ERROR;
     }
     bus->counters.rx_frames++;
     return BUS_RX_FRAME;

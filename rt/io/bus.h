@@ -76,7 +76,8 @@ void bus_detach(struct bus *bus);
 
 enum bus_rx {
     BUS_RX_NONE,  /* nothing for the core: malformed, or traffic while down */
-    BUS_RX_FRAME, /* *frame is valid: data or error frame; the state may have changed */
+    BUS_RX_FRAME, /* *frame is a data frame */
+    BUS_RX_ERROR, /* it was an error frame and is dealt with; the state may have changed */
 };
 /* One message as received. Checks everything: the far side of a socket transport is not trusted. */
 enum bus_rx bus_receive(struct bus *bus, const void *message, size_t length, int64_t now_us,

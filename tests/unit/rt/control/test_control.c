@@ -2,6 +2,7 @@
  * boot, faults, order of frames, proposals, interfaces, stops, and anything at all. */
 #include "tests/unit/rt/control/bench.h"
 
+#include <linux/can/error.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -365,6 +366,38 @@ static void test_module_bus_down_is_an_error_stop_at_once(void **state) {
     assert_int_equal(control_sessions(hub->control, 0, &seq)->finished_count, 1);
 }
 
+/* An error frame asks for a step of its own only when the interface is in another state after it. */
+static void test_error_frames_are_urgent_on_a_change_of_state_only(void **state) {
+    (void)state;
+    static const struct {
+        canid_t kind;
+        uint8_t controller;
+        bool changes;
+        enum interface_state after;
+    } rows[] = {
+        {CAN_ERR_PROT | CAN_ERR_BUSERROR, 0, false, INTERFACE_UP},
+        {CAN_ERR_CRTL, 0, false, INTERFACE_UP},
+        {CAN_ERR_CRTL, CAN_ERR_CRTL_RX_OVERFLOW, false, INTERFACE_UP},
+        {CAN_ERR_CRTL, CAN_ERR_CRTL_TX_WARNING, true, INTERFACE_WARNING},
+        {CAN_ERR_CRTL, CAN_ERR_CRTL_RX_WARNING, false, INTERFACE_WARNING},
+        {CAN_ERR_CRTL, 0, false, INTERFACE_WARNING}, /* says nothing, and does not mend it */
+        {CAN_ERR_CRTL, CAN_ERR_CRTL_TX_PASSIVE, true, INTERFACE_PASSIVE},
+        {CAN_ERR_CRTL, CAN_ERR_CRTL_ACTIVE, true, INTERFACE_UP},
+        {CAN_ERR_BUSOFF | CAN_ERR_RESTARTED, 0, true, INTERFACE_BUS_OFF},
+        {CAN_ERR_BUSOFF, 0, false, INTERFACE_BUS_OFF},
+        {CAN_ERR_RESTARTED, 0, true, INTERFACE_UP},
+        {CAN_ERR_RESTARTED, 0, false, INTERFACE_UP},
+    };
+    for (unsigned n = 0; n < sizeof rows / sizeof rows[0]; n++) {
+        const struct can_frame frame = {.can_id = CAN_ERR_FLAG | rows[n].kind,
+                                        .len = CAN_ERR_DLC,
+                                        .data = {0, rows[n].controller}};
+        assert_int_equal(control_rx(hub->control, 0, &frame, hub->now_us), rows[n].changes);
+        (void)bench_shown(0);
+        assert_int_equal(hub->status.interface[0].state, rows[n].after);
+    }
+}
+
 static void test_interface_changes_are_reported_once(void **state) {
     (void)state;
     const uint64_t before = hub->events_by_type[EVENT_INTERFACE];
@@ -547,6 +580,7 @@ int main(void) {
         TEST(test_healthy_meter_is_not_reported),
         TEST(test_frames_of_the_wrong_format_are_counted),
         TEST(test_module_bus_down_is_an_error_stop_at_once),
+        TEST(test_error_frames_are_urgent_on_a_change_of_state_only),
         TEST(test_interface_changes_are_reported_once),
         TEST(test_more_events_than_a_batch_holds_come_in_the_next_step),
         TEST(test_shutdown_ends_sessions_and_becomes_idle),

@@ -249,7 +249,7 @@ static void test_bus_error_frames_set_the_state(void **state) {
     (void)state;
     up(&managed_can);
     struct can_frame f = error_frame(CAN_ERR_CRTL, CAN_ERR_CRTL_TX_WARNING);
-    assert_int_equal(hear(&f, 2 * S), BUS_RX_FRAME);
+    assert_int_equal(hear(&f, 2 * S), BUS_RX_ERROR);
     assert_int_equal(bus.state, INTERFACE_WARNING);
     f = error_frame(CAN_ERR_CRTL, CAN_ERR_CRTL_RX_PASSIVE);
     hear(&f, 2 * S);
@@ -263,6 +263,26 @@ static void test_bus_error_frames_set_the_state(void **state) {
     assert_int_equal(bus.counters.rx_dropped, 1);
     assert_int_equal(bus.counters.error_frames, 4);
     assert_int_equal(bus.counters.rx_frames, 0);
+}
+
+/* A CRTL frame without a bit for it, a protocol error, a lost arbitration: none says anything about the state. */
+static void test_bus_error_frames_without_a_state_leave_it(void **state) {
+    (void)state;
+    up(&managed_can);
+    struct can_frame f = error_frame(CAN_ERR_CRTL, CAN_ERR_CRTL_TX_PASSIVE);
+    hear(&f, 2 * S);
+    const canid_t other[] = {CAN_ERR_CRTL, CAN_ERR_PROT, CAN_ERR_LOSTARB, CAN_ERR_ACK, CAN_ERR_TRX};
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
+        f = error_frame(other[i], 0);
+        assert_int_equal(hear(&f, 2 * S), BUS_RX_ERROR);
+        assert_int_equal(bus.state, INTERFACE_PASSIVE);
+    }
+    f = error_frame(CAN_ERR_CRTL, CAN_ERR_CRTL_RX_OVERFLOW);
+    hear(&f, 2 * S);
+    assert_int_equal(bus.state, INTERFACE_PASSIVE);
+    f = error_frame(CAN_ERR_PROT, CAN_ERR_CRTL_ACTIVE); /* the byte means something else here */
+    hear(&f, 2 * S);
+    assert_int_equal(bus.state, INTERFACE_PASSIVE);
 }
 
 static void test_bus_off_with_restart_flag_in_one_frame_is_bus_off(void **state) {
@@ -387,6 +407,7 @@ int main(void) {
         cmocka_unit_test(test_bus_push_overflow_gives_up_oldest_and_counts),
         cmocka_unit_test(test_bus_chain_dead_descriptor_is_lost),
         cmocka_unit_test(test_bus_detach_gives_up_waiting_frames),
+        cmocka_unit_test(test_bus_error_frames_without_a_state_leave_it),
         cmocka_unit_test(test_bus_error_frames_set_the_state),
         cmocka_unit_test(test_bus_off_with_restart_flag_in_one_frame_is_bus_off),
         cmocka_unit_test(test_bus_off_restarts_with_doubled_waits),

@@ -365,6 +365,28 @@ static void test_guard_storm_of_doorbells_is_bounded(void **state) {
     assert_true(control.steps - steps <= (uint32_t)(took_ms + took_ms / 5 + 2));
 }
 
+/* A disturbed bus tells of thousands of errors a second: none of them costs a step, a change of state does. */
+static void test_guard_storm_of_error_frames_costs_no_steps(void **state) {
+    (void)state;
+    run_ms(10);
+    const uint32_t frames = control.frames;
+    uint64_t others = guard.steps - guard.ticks; /* steps that no tick asked for */
+    for (int n = 0; n < 2000; n++) {
+        say(1, CAN_ERR_FLAG | (n % 2 == 0 ? CAN_ERR_PROT | CAN_ERR_BUSERROR : CAN_ERR_CRTL));
+        (void)uring_wait(&guard.uring, guard_wait_limit_ns(&guard, clock_now_ns()));
+        guard_pass(&guard);
+    }
+    run_ms(10);
+    assert_true(guard.bus[1].counters.error_frames == 2000);
+    assert_int_equal(control.frames, frames); /* the bus has dealt with them */
+    assert_int_equal(guard.steps - guard.ticks, others);
+    const uint32_t changes = control.state_changes;
+    say(1, CAN_ERR_FLAG | CAN_ERR_BUSOFF);
+    run_ms(1);
+    assert_int_equal(control.state_changes, changes + 1);
+    assert_int_equal(control.state[1], INTERFACE_BUS_OFF);
+}
+
 static void test_guard_estop_frame_all_off_leaves_in_the_same_pass(void **state) {
     (void)state;
     run_ms(20);
@@ -743,6 +765,7 @@ int main(void) {
         TEST(test_guard_single_frames_that_can_wait_share_steps),
         TEST(test_guard_frame_that_can_wait_is_stepped_within_its_time),
         TEST(test_guard_storm_of_doorbells_is_bounded),
+        TEST(test_guard_storm_of_error_frames_costs_no_steps),
         TEST(test_guard_estop_frame_all_off_leaves_in_the_same_pass),
         TEST(test_guard_reaction_many_times_is_fast),
         TEST(test_guard_far_side_gone_is_down_then_reconnected),
