@@ -235,7 +235,7 @@ const struct config_key config_table[] = {
     NUMBER("interlock.T_plan_ms", HUB(interlock.t_plan_ms), "ms", 1, 150, 20, 1000, "A proposal older than this closes nothing and ramps to zero (S8)."),
     NUMBER("interlock.T_plan2_ms", HUB(interlock.t_plan2_ms), "ms", 1, 1000, 100, 10000, "A proposal older than this opens everything (S8)."),
     NUMBER("interlock.T_grid_ms", HUB(interlock.t_grid_ms), "ms", 1, 10000, 1000, 600000,
-        "A site limit not renewed for longer than its lease and this is replaced by the fail-safe limit (S12)."),
+        "For this long after the end of its lease a site limit still holds where it is below the fail-safe limit; then the fail-safe limit alone (S12)."),
     NUMBER("interlock.T_estop_ms", HUB(interlock.t_estop_ms), "ms", 1, 0, 0, 500, "Time that current has to fall after an emergency stop before contactors open; 0: at once (S2)."),
     NUMBER("interlock.T_cable_check_ms", HUB(interlock.t_cable_check_ms), "ms", 1, 25000, 5000, 30000, "The whole cable check is done within this time."),
     NUMBER("interlock.T_cable_voltage_ms", HUB(interlock.t_cable_voltage_ms), "ms", 1, 10000, 1000, 10000, "The cable-check voltage is reached within this time."),
@@ -257,7 +257,7 @@ const struct config_key config_table[] = {
     NUMBER("interlock.ramp_up_A_s", HUB(interlock.ramp_up_ma_s), "A/s", 1000, 100, 20, 250, "Rise of the current."),
     NUMBER("interlock.ramp_down_A_s", HUB(interlock.ramp_down_ma_s), "A/s", 1000, 100, 100, 300, "Fall of the current in a normal stop."),
     NUMBER("interlock.ramp_error_A_s", HUB(interlock.ramp_error_ma_s), "A/s", 1000, 200, 100, 350, "Fall of the current in an error stop."),
-    NUMBER("interlock.ramp_emergency_A_s", HUB(interlock.ramp_emergency_ma_s), "A/s", 1000, 350, 200, 1000, "Fall of the current in an emergency stop that has time (T_estop_ms)."),
+    NUMBER("interlock.ramp_emergency_A_s", HUB(interlock.ramp_emergency_ma_s), "A/s", 1000, 350, 200, 1000, "Reserved, nothing reads it: an emergency stop sets the current to zero at once, and T_estop_ms only waits for it (S2)."),
     BOOL("interlock.discharge_after_cable_check", HUB(interlock.discharge_after_cable_check), true, "The bus is discharged below V_safe_V between cable check and precharge."),
     NUMBER("interlock.maxSlots", HUB(interlock.max_slots), "", 1, 8, 1, RM_SLOTS_MAX, "Longest island, in slots (T6)."),
 

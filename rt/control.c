@@ -176,14 +176,18 @@ void control_proposal(struct control *c, const struct proposal *proposal, int64_
 
 /* ---- one step ---------------------------------------------------------------------------------------------- */
 
+/* A lease that ended does not free power at once: what it allowed still bounds the fail-safe limit until T_grid has
+ * passed, and never more than the fail-safe limit is used in that time (S12). */
 static void follow_leases(struct control *c, int64_t now_us) {
-    if (c->site.valid && now_us >= c->site.until_us) {
-        c->site.valid = false;
-    }
-    const int64_t grid_w = c->config->grid_limit_w;
-    const int64_t bound_w = c->site.valid ? c->site.limit_w : c->config->fail_safe_limit_w;
+    const struct control_lease *site = &c->site;
+    const bool leased = site->valid && now_us < site->until_us;
+    const int64_t grid_w = c->config->grid_limit_w, fail_safe_w = c->config->fail_safe_limit_w;
+    c->site.valid = leased || (site->valid && now_us - site->until_us <=
+                                                  (int64_t)c->config->interlock.t_grid_ms * 1000);
+    const bool bounds = site->valid && (leased || site->limit_w < fail_safe_w);
+    const int64_t bound_w = bounds ? site->limit_w : fail_safe_w;
     c->site_limit_w = bound_w < grid_w ? bound_w : grid_w;
-    c->site_reason = !c->site.valid     ? LIMIT_REASON_FAILSAFE
+    c->site_reason = !bounds            ? LIMIT_REASON_FAILSAFE
                      : bound_w < grid_w ? LIMIT_REASON_LEASE
                                         : LIMIT_REASON_GRID;
 }

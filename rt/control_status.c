@@ -193,7 +193,8 @@ void control_status(const struct control *c, int64_t now_us, struct status *out)
     out->site_limit_w = c->site_limit_w;
     out->site_limit_reason = c->site_reason;
     out->grid_limit_w = c->config->grid_limit_w;
-    out->lease_expires_mono_ns = c->site.valid ? c->site.until_us * 1000 : 0;
+    const bool leased = c->site.valid && now_us < c->site.until_us;
+    out->lease_expires_mono_ns = leased ? c->site.until_us * 1000 : 0;
     out->planner_age_ms =
         !c->have_proposal || age_us / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(age_us / 1000);
     out->guide_slot = c->have_proposal ? c->proposal.guide_slot : -1;

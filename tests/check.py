@@ -87,6 +87,7 @@ def mistakes():
                 untested.append("%s: no test names it or its header" % f)
     verdict("every source has a test", untested)
     verdict("the evidence named in docs/hazards.md exists", evidence())
+    verdict("every key of the configuration is read by a program", unread_keys())
     # the pattern is put together here so that this file does not match itself
     paths = re.compile(r"(^|[^A-Za-z])/(wor" + r"k|far" + r"m)/")
     named = []
@@ -112,6 +113,36 @@ def evidence():
                 seen += 1
                 missing += ["%s: %s: %s" % (cells[0].strip().split(" ")[0], unit, n) for n in re.findall(r"\w+", names) if n not in defined]
     return missing or ([] if seen > 20 else ["only %d rows with evidence were read" % seen])
+
+
+# Keys whose field no source of rt/ or nrt/ reads, and why that is right.
+UNREAD_KEYS = {
+    # read by the loader alone, which makes other fields of them
+    "chargePoint.usePLC": "only true is accepted",
+    "chargePoint.canInterface": "default of slots[].canInterface", "connectors[].canInterface": "default of slots[].canInterface",
+    "slots[].canInterface": "becomes slot.interface", "slots[].gunId": "becomes slot.gun",
+    "slots[].cw": "becomes the order of slot[]", "slots[].ccw": "becomes the order of slot[]",
+    "plc.boundaryContactors": "becomes slot.has_bc", "plc.moduleContactors": "becomes module.mn_on_plc",
+    "modulePowerKW": "becomes module.rated_w",
+    # what the hardware does; read by the virtual hub
+    "modules.selfOffMs": "the module's own time-out, behind T_mod_hard_ms",
+    # of the connection to the central system, which does not exist yet
+    "chargePoint.vendor": "OCPP", "chargePoint.firmwareVersion": "OCPP", "chargePoint.centralSystemURI": "OCPP",
+    "plc.requireHttpsUploads": "OCPP", "connectors[].meterSampleIntervalSeconds": "OCPP", "security.profile": "OCPP",
+    # marked so in its text
+    "interlock.ramp_emergency_A_s": "reserved",
+}
+
+
+def unread_keys():
+    """Keys of configs/config_table.c whose field appears as a member nowhere in rt/ or nrt/, and exceptions that are none any more."""
+    table = TEXT["configs/config_table.c"]
+    code = "\n".join(t for f, t in TEXT.items() if re.match(r"(rt|nrt)/", f))
+    keys = re.findall(r'"([\w.\[\]]+)", (?:HUB|CONNECTOR|SLOT|MODULE|BUS)\((?:\w+\.)*(\w+)\)', table[table.index("config_table[] ="):])
+    unread = {key for key, field in keys if not re.search(r"(\.|->)%s\b" % field, code)}
+    return (["%s: nothing reads it: use it, take it out, or name the reason in UNREAD_KEYS" % k for k in sorted(unread - set(UNREAD_KEYS))]
+            + ["%s is read now: take it out of UNREAD_KEYS" % k for k in sorted(set(UNREAD_KEYS) - unread)]
+            + ([] if len(keys) > 100 else ["only %d keys were found" % len(keys)]))
 
 
 def symbols():

@@ -244,7 +244,15 @@ static void test_site_limit_is_a_lease_and_falls_to_the_fail_safe(void **state) 
     assert_true(bench_shown(0)->power_w > 8000);
     assert_int_equal(hub->status.site_limit_w, 10000);
     assert_true((bench_shown(0)->flags & STATUS_SLOT_POWER_CONSTRAINED) != 0);
-    virtual_hub_run(hub, 6);
+    virtual_hub_run(hub, 6); /* over, but its limit is the lower one until T_grid has passed */
+    (void)bench_shown(0);
+    assert_int_equal(hub->status.lease_expires_mono_ns, 0);
+    assert_int_equal(hub->status.site_limit_w, 10000);
+    assert_int_equal(hub->status.site_limit_reason, LIMIT_REASON_LEASE);
+    virtual_hub_run(hub, config.interlock.t_grid_ms / 1000.0 - 1.1);
+    (void)bench_shown(0);
+    assert_int_equal(hub->status.site_limit_w, 10000);
+    virtual_hub_run(hub, 0.3);
     (void)bench_shown(0);
     assert_int_equal(hub->status.site_limit_reason, LIMIT_REASON_FAILSAFE);
     assert_int_equal(hub->status.site_limit_w, config.fail_safe_limit_w < config.grid_limit_w
@@ -259,6 +267,23 @@ static void test_site_limit_is_a_lease_and_falls_to_the_fail_safe(void **state) 
         seen |= e->a == LIMIT_REASON_LEASE && e->value == 10000;
     }
     assert_true(seen);
+}
+
+/* More than the fail-safe limit is never used beyond a lease's end. */
+static void test_lease_above_the_fail_safe_limit_falls_to_it_at_its_end(void **state) {
+    (void)state;
+    hub->nrt_stopped = true;
+    hub->config.fail_safe_limit_w = 20000;
+    assert_int_equal(bench_give_value(COMMAND_SITE_LIMIT, 0, LIMIT_REASON_LEASE, 30000, 5),
+                     COMMAND_STATUS_OK);
+    virtual_hub_run(hub, 4.9);
+    (void)bench_shown(0);
+    assert_int_equal(hub->status.site_limit_w, 30000);
+    assert_int_equal(hub->status.site_limit_reason, LIMIT_REASON_LEASE);
+    virtual_hub_run(hub, 0.2);
+    (void)bench_shown(0);
+    assert_int_equal(hub->status.site_limit_w, 20000);
+    assert_int_equal(hub->status.site_limit_reason, LIMIT_REASON_FAILSAFE);
 }
 
 static void test_lease_above_the_grid_limit_is_the_grid_limit(void **state) {
@@ -371,6 +396,7 @@ int main(void) {
         TEST(test_adopting_nonsense_counts_is_survived),
         TEST(test_site_limit_is_a_lease_and_falls_to_the_fail_safe),
         TEST(test_lease_above_the_grid_limit_is_the_grid_limit),
+        TEST(test_lease_above_the_fail_safe_limit_falls_to_it_at_its_end),
         TEST(test_gun_limit_binds_one_gun_until_it_expires),
         TEST(test_token_before_the_plug_is_kept_a_minute),
         TEST(test_denied_vehicle_does_not_charge),
