@@ -151,6 +151,20 @@ def part_integration(count):
         script(count, "the hub as a whole", ["python3", "tests/integration/run.py", "--bin", "build/release/bin"], 1500)
 
 
+def part_milp(count):
+    if build(count, "release", ["ringmain-partition-dump"]):
+        script(count, "the partition through CBC", ["python3", "tests/oracle/milp.py", "--dump", "build/release/bin/ringmain-partition-dump"], 900)
+
+
+def part_oracle(count):
+    """The long run: a million rings by brute force, and both MILP solvers."""
+    if build(count, "release", ["ringmain-partition-dump", "test_planner_partition_oracle"]):
+        script(count, "the partition by brute force, long", ["python3", "tests/oracle/brute.py", "--program", "build/release/tests/test_planner_partition_oracle"], 3000)
+        for solver in ("cbc", "glpk"):
+            script(count, "the partition through " + solver.upper(), ["python3", "tests/oracle/milp.py", "--dump", "build/release/bin/ringmain-partition-dump",
+                                                                      "--solver", solver, "--instances", "600", "--seed", "1001"], 3000)
+
+
 def part_fuzz(count):
     if build(count, "fuzz", ["fuzz-targets"]):
         script(count, "fuzzing, short", ["python3", "tests/fuzz/run.py", "--seconds", "20"], 900)
@@ -177,8 +191,8 @@ def part_cov(count, record=False):
 
 
 PARTS = {
-    "unit": [part_unit], "integration": [part_integration], "fuzz": [part_fuzz], "rt": [part_rt], "check": [part_check],
-    "cov": [part_cov], "all": [part_check, part_unit, part_integration, part_fuzz, part_cov, part_rt],
+    "unit": [part_unit], "integration": [part_integration], "fuzz": [part_fuzz], "oracle": [part_oracle], "rt": [part_rt], "check": [part_check],
+    "cov": [part_cov], "all": [part_check, part_unit, part_milp, part_integration, part_fuzz, part_cov, part_rt],
 }
 
 
