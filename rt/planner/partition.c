@@ -62,8 +62,7 @@ static bool share_out(struct partition *p, int64_t limit_w) {
     return is_cut;
 }
 
-static void write_arc(const struct partition *p, const struct partition_input *in, uint32_t begin,
-                      struct partition_result *out) {
+static void write_arc(const struct partition *p, uint32_t begin, struct partition_result *out) {
     uint32_t pieces = p->best_pieces[begin];
     const struct partition_arc *arc = &p->arc[begin][pieces - 1];
     uint32_t first = p->piece[begin].first;
@@ -82,7 +81,7 @@ static void write_arc(const struct partition *p, const struct partition_input *i
         int32_t cut_w = p->cut_w[arc->group];
         out->capacity_w[gun] = arc_capacity_w(&p->reach[gun], left, slots - 1 - left);
         out->power_w[gun] = arc->value_w < cut_w ? arc->value_w : cut_w;
-        out->unserved -= in->slot[gun].wants && arc->is_served;
+        out->unserved -= arc->is_served;
     }
 }
 
@@ -125,7 +124,7 @@ void partition_solve(struct partition *scratch, const struct partition_input *in
         }
         for (uint32_t a = 0; a < p->pieces; a++) {
             if (p->best_pieces[a] > 0) {
-                write_arc(p, in, a, out);
+                write_arc(p, a, out);
             }
         }
     }

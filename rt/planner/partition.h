@@ -18,7 +18,8 @@
  * A ring of one slot has no edge to speak of: its state is copied out and otherwise ignored.
  *
  * Integers only, no heap, bounded loops, same answer on every machine. docs/design/planner.md argues why it is exact.
- * Input out of range is brought into it: slots 0..RM_SLOTS_MAX, arc_max 1..PARTITION_ARC_MAX, costs at most PARTITION_COST_MAX.
+ * slots is 0..RM_SLOTS_MAX. Other input out of range is brought into it: arc_max 1..PARTITION_ARC_MAX, costs at most
+ * PARTITION_COST_MAX. Cost: some 5 us for 12 slots, below 0.5 ms for 96 (benchmarks/planner).
  */
 #ifndef RINGMAIN_RT_PLANNER_PARTITION_H
 #define RINGMAIN_RT_PLANNER_PARTITION_H

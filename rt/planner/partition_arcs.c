@@ -102,11 +102,12 @@ static bool grow(const struct partition *p, struct growth *g, bool is_first) {
 /* How many pieces clockwise, itself included, the nearest gun is that is not sure of anything: only for such a gun may an arc
  * hold another one that is. */
 static void find_unsure(const struct partition *p, uint8_t *until) {
-    uint32_t distance = 2 * RM_SLOTS_MAX;
+    uint32_t distance = PARTITION_ARC_MAX + 1; /* too far to matter */
     for (uint32_t k = 2 * p->pieces; k-- > 0;) {
         uint32_t a = k < p->pieces ? k : k - p->pieces;
-        distance = p->piece[a].has_gun && !p->piece[a].is_sure ? 1 : distance + 1;
-        until[a] = (uint8_t)(distance < UINT8_MAX ? distance : UINT8_MAX);
+        bool is_unsure = p->piece[a].has_gun && !p->piece[a].is_sure;
+        distance = is_unsure ? 1 : distance + (distance <= PARTITION_ARC_MAX);
+        until[a] = (uint8_t)distance;
     }
 }
 
@@ -150,7 +151,7 @@ static bool is_needed(const struct partition *p, uint32_t begin, uint32_t pieces
 
 void partition_arcs(struct partition *p, const struct partition_input *in) {
     struct growth growth[RM_SLOTS_MAX];
-    uint8_t unsure_at[RM_SLOTS_MAX];
+    uint8_t unsure_at[RM_SLOTS_MAX] = {0};
     uint32_t longest = p->pieces < p->arc_max ? p->pieces : p->arc_max;
     memset(p->kept_ending, 0, sizeof p->kept_ending);
     find_unsure(p, unsure_at);

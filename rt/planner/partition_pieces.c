@@ -98,6 +98,27 @@ static uint32_t one_piece(struct partition *p, const struct partition_input *in,
     return partition_wrap(last, 1, p->slots);
 }
 
+/* A group of n guns needs as many bits as n has. All groups together need at most RM_SLOTS_MAX bits, so two words hold them,
+ * and sums never carry from one group into the next. */
+static void pack_groups(struct partition *p, const uint8_t *pieces_of) {
+    uint32_t word = 0;
+    uint32_t left = 64;
+    for (uint32_t g = 0; g < p->groups; g++) {
+        uint32_t bits = 1;
+        while ((pieces_of[g] >> bits) != 0) {
+            bits++;
+        }
+        if (bits > left) {
+            word++;
+            left = 64;
+        }
+        assert(word < 2);
+        left -= bits;
+        p->unit[g][word] = UINT64_C(1) << left;
+        p->unit[g][1 - word] = 0;
+    }
+}
+
 /* Numbers the groups of all guns that can be served, best first, and counts the pieces of each. */
 static void number_groups(struct partition *p, const struct partition_input *in) {
     uint8_t example[RM_SLOTS_MAX]; /* a slot of each group, in order */
@@ -119,35 +140,19 @@ static void number_groups(struct partition *p, const struct partition_input *in)
     }
     for (uint32_t i = 0; i < p->pieces; i++) {
         struct partition_piece *piece = &p->piece[i];
-        for (uint32_t k = 0; piece->has_gun && k < piece->slots; k++) {
-            uint32_t s = partition_wrap(piece->first, k, p->slots);
-            if (p->is_eligible[s]) {
-                while (by_group(in, example[piece->group], s) != 0) {
-                    piece->group++;
-                }
-                pieces_of[piece->group]++;
-                break;
-            }
+        if (!piece->has_gun) {
+            continue;
         }
+        uint32_t s = piece->first;
+        while (!p->is_eligible[s]) { /* all that are, are of one group */
+            s = partition_wrap(s, 1, p->slots);
+        }
+        while (by_group(in, example[piece->group], s) != 0) {
+            piece->group++;
+        }
+        pieces_of[piece->group]++;
     }
-    /* A group of n guns needs as many bits as n has. All groups need at most RM_SLOTS_MAX bits, so two words hold them,
-     * and sums never carry from one group into the next. */
-    uint32_t word = 0;
-    uint32_t left = 64;
-    for (uint32_t g = 0; g < p->groups; g++) {
-        uint32_t bits = 1;
-        while ((pieces_of[g] >> bits) != 0) {
-            bits++;
-        }
-        if (bits > left) {
-            assert(word == 0);
-            word = 1;
-            left = 64;
-        }
-        left -= bits;
-        p->unit[g][word] = UINT64_C(1) << left;
-        p->unit[g][1 - word] = 0;
-    }
+    pack_groups(p, pieces_of);
 }
 
 bool partition_pieces(struct partition *p, const struct partition_input *in) {

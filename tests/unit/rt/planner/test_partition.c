@@ -405,6 +405,28 @@ static void test_partition_first_come_serves_the_earlier_to_the_full(void **stat
     assert_int_equal(out.power_w[1], 120000);
 }
 
+/* 48 pairs that share one slot's modules, every gun with a rank of its own: in each pair the earlier is served. */
+static void test_partition_first_come_of_96_guns_serves_the_earlier_of_each_pair(void **state) {
+    (void)state;
+    ring(96);
+    in.mode = PARTITION_FIRST_COME;
+    for (uint32_t s = 0; s < 96; s += 2) {
+        gun(s, 60000, 0);
+        gun(s + 1, 60000, 0);
+        in.slot[s + 1].modules = 0;
+        in.slot[s + 1].edge = PARTITION_EDGE_KEEP_OPEN;
+        in.slot[s].order = (s * 37) % 96; /* 37 and 96 have no common factor: all differ */
+        in.slot[s + 1].order = (s * 37 + 37) % 96;
+    }
+    solve();
+    assert_int_equal(out.unserved, 48);
+    for (uint32_t s = 0; s < 96; s += 2) {
+        bool is_first = in.slot[s].order < in.slot[s + 1].order;
+        assert_int_equal(out.power_w[s], is_first ? 60000 : 0);
+        assert_int_equal(out.power_w[s + 1], is_first ? 0 : 60000);
+    }
+}
+
 static void test_partition_static_mode_never_lends(void **state) {
     (void)state;
     ring(4);
@@ -545,6 +567,7 @@ int main(void) {
         cmocka_unit_test(test_partition_scarce_slot_goes_to_the_better_class),
         cmocka_unit_test(test_partition_total_mode_prefers_the_sum),
         cmocka_unit_test(test_partition_first_come_serves_the_earlier_to_the_full),
+        cmocka_unit_test(test_partition_first_come_of_96_guns_serves_the_earlier_of_each_pair),
         cmocka_unit_test(test_partition_static_mode_never_lends),
         cmocka_unit_test(test_partition_faulty_module_is_made_up_for),
         cmocka_unit_test(test_partition_equal_powers_take_the_cheaper_edge),

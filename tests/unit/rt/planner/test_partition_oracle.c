@@ -237,8 +237,8 @@ static void put_together(uint64_t seed, struct partition_input *whole, struct pa
         p->site_limit_w = INT64_MAX;
         p->slot[p->slots - 1].edge = PARTITION_EDGE_KEEP_OPEN;
         for (uint32_t s = 0; s < p->slots; s++) {
-            p->slot[s].order =
-                (int64_t)instance_below(&(struct instance_draw){seed + whole->slots + s}, 60);
+            p->slot[s].order = (int64_t)instance_below(
+                &(struct instance_draw){seed + whole->slots + s}, seed % 2 == 0 ? 60 : 100000);
         }
         memcpy(&whole->slot[whole->slots], p->slot, p->slots * sizeof p->slot[0]);
         whole->slots += p->slots;
