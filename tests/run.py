@@ -160,9 +160,10 @@ def part_oracle(count):
     """The long run: a million rings by brute force, and both MILP solvers."""
     if build(count, "release", ["ringmain-partition-dump", "test_planner_partition_oracle"]):
         script(count, "the partition by brute force, long", ["python3", "tests/oracle/brute.py", "--program", "build/release/tests/test_planner_partition_oracle"], 3000)
-        for solver in ("cbc", "glpk"):
+        for solver, unfinished in (("cbc", 0), ("glpk", 6)):  # glpsol gets lost in a ring out of some hundreds
             script(count, "the partition through " + solver.upper(), ["python3", "tests/oracle/milp.py", "--dump", "build/release/bin/ringmain-partition-dump",
-                                                                      "--solver", solver, "--instances", "600", "--seed", "1001"], 3000)
+                                                                      "--solver", solver, "--instances", "600", "--seed", "1001",
+                                                                      "--unfinished-max", str(unfinished)], 3000)
 
 
 def part_fuzz(count):

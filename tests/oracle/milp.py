@@ -22,7 +22,8 @@ import time
 
 FREE, KEEP_OPEN, KEEP_CLOSED = 0, 1, 2
 LEXIMIN, TOTAL, FIRST_COME, STATIC = 0, 1, 2, 3
-LIMIT_S = 120
+LIMIT_S = 60
+UNFINISHED = "not finished in %d s" % LIMIT_S  # neither agreement nor mismatch: reported, and bounded by --unfinished-max
 
 
 class Ring:
@@ -295,7 +296,9 @@ def compare(data, solver, startup_s):
         try:
             ours = ring.answered()
             lists, cut, cost = milp.run()
-        except (ValueError, subprocess.TimeoutExpired) as e:
+        except subprocess.TimeoutExpired:
+            return UNFINISHED, 0, 0.0
+        except ValueError as e:
             return str(e), milp.solves, milp.time_s
     mine = ring.score(ours)
     if ring.mode == TOTAL:
@@ -338,6 +341,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--slots", type=int, default=12)
     parser.add_argument("--jobs", type=int, default=2, help="1 when times matter")
+    parser.add_argument("--unfinished-max", type=int, default=0, help="rings that the solver may fail to finish")
     parser.add_argument("--json")
     args = parser.parse_args()
     dump = subprocess.run([args.dump, str(args.instances), str(args.seed), str(args.slots)], capture_output=True, text=True, check=True)
@@ -347,23 +351,28 @@ def main():
         results = list(pool.map(lambda data: compare(data, args.solver, startup_s), rings))
     failed = 0
     for kind in ("usual", "odd", "hard"):
-        bad = [(i, r[0]) for i, (r, data) in enumerate(zip(results, rings)) if data["kind"] == kind and r[0]]
-        failed += len(bad)
+        of_kind = [(i, r[0]) for i, (r, data) in enumerate(zip(results, rings)) if data["kind"] == kind]
+        bad = [(i, wrong) for i, wrong in of_kind if wrong]
+        mismatches = sum(wrong != UNFINISHED for _, wrong in bad)
+        failed += mismatches
         for i, wrong in bad[:10]:
             print("  ring %d (seed %d): %s" % (i, args.seed + i, wrong))
-        print("%s milp: %s agrees on %d %s rings of %d slots" % ("not ok" if bad else "ok", args.solver, sum(d["kind"] == kind for d in rings) - len(bad), kind, args.slots), flush=True)
+        print("%s milp: %s agrees on %d of %d %s rings of %d slots" % ("not ok" if mismatches else "ok", args.solver, len(of_kind) - len(bad), len(of_kind), kind, args.slots), flush=True)
+    unfinished = sum(r[0] == UNFINISHED for r in results)
+    if unfinished > args.unfinished_max:
+        print("not ok milp: %s left %d rings unfinished" % (args.solver, unfinished))
     timed = [(r[2], data["time_us"] * 1e-6) for r, data in zip(results, rings) if r[1]]
-    summary = {"solver": args.solver, "instances": len(rings), "mismatches": failed, "slots": args.slots, "solves": sum(r[1] for r in results),
+    summary = {"solver": args.solver, "instances": len(rings), "mismatches": failed, "unfinished": unfinished, "slots": args.slots, "solves": sum(r[1] for r in results),
                "startup_ms": round(startup_s * 1000, 2), "milp_median_ms": round(statistics.median(t for t, _ in timed) * 1000, 2),
                "ours_median_us": round(statistics.median(o for _, o in timed) * 1e6, 2),
                "time_ratio": round(sum(t for t, _ in timed) / sum(o for _, o in timed)),
                "time_ratio_median": round(statistics.median(t / o for t, o in timed))}
-    print("%(solver)s: %(instances)d rings, %(mismatches)d mismatches; median %(milp_median_ms).1f ms beside our %(ours_median_us).1f us; all together %(time_ratio)d times our time" % summary)
+    print("%(solver)s: %(instances)d rings, %(mismatches)d mismatches, %(unfinished)d unfinished; median %(milp_median_ms).1f ms beside our %(ours_median_us).1f us; all together %(time_ratio)d times our time" % summary)
     if args.json:
         with open(args.json, "w") as f:
             json.dump(summary, f, indent=2)
             f.write("\n")
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failed or unfinished > args.unfinished_max else 0)
 
 
 if __name__ == "__main__":
