@@ -70,8 +70,10 @@ static void fill_interfaces(struct guard *g) {
     for (uint32_t i = 0; i < g->in.config->interfaces; i++) {
         const struct bus *bus = &g->bus[i];
         const uint32_t refused = g->status.interface[i].rx_dropped; /* by control_status() */
+        const uint32_t turned_down = links_restarts_refused(g->in.links, i);
         g->status.interface[i] = (struct status_interface){
             .state = (uint8_t)bus->state,
+            .restarts_refused = (uint8_t)(turned_down < UINT8_MAX ? turned_down : UINT8_MAX),
             .restarts = bus->counters.restarts,
             .rx_frames = bus->counters.rx_frames,
             .tx_frames = bus->counters.tx_frames,
@@ -232,6 +234,7 @@ static void push_events(struct guard *g) {
 
 static void publish_bus_counters(const struct guard *g, struct diag *d) {
     struct bus_counters sum = {0};
+    uint64_t failures = 0, turned_down = 0;
     for (uint32_t i = 0; i < g->in.config->interfaces; i++) {
         const struct bus_counters *c = &g->bus[i].counters;
         sum.rx_dropped += c->rx_dropped + c->rx_malformed;
@@ -239,6 +242,8 @@ static void publish_bus_counters(const struct guard *g, struct diag *d) {
         sum.tx_dropped += c->tx_dropped;
         sum.error_frames += c->error_frames;
         sum.restarts += c->restarts;
+        failures += links_failures(g->in.links, i);
+        turned_down += links_restarts_refused(g->in.links, i);
     }
     diag_set(d, DIAG_RX_FRAMES, sum_frames(g, true));
     diag_set(d, DIAG_RX_DROPPED, sum.rx_dropped);
@@ -247,6 +252,8 @@ static void publish_bus_counters(const struct guard *g, struct diag *d) {
     diag_set(d, DIAG_TX_DROPPED, sum.tx_dropped + g->frames_without_room);
     diag_set(d, DIAG_ERROR_FRAMES, sum.error_frames);
     diag_set(d, DIAG_INTERFACE_RESTARTS, sum.restarts);
+    diag_set(d, DIAG_OPEN_FAILURES, failures);
+    diag_set(d, DIAG_RESTARTS_REFUSED, turned_down);
 }
 
 static void publish_counters(struct guard *g) {

@@ -38,7 +38,9 @@
     COUNTER(WATCHDOG_FEEDS,     "watchdog feeds") \
     COUNTER(PAGE_FAULTS_MINOR,  "minor page faults since sealing") \
     COUNTER(PAGE_FAULTS_MAJOR,  "major page faults since sealing") \
-    COUNTER(HEAP_CALLS,         "heap calls since sealing (test builds)")
+    COUNTER(HEAP_CALLS,         "heap calls since sealing (test builds)") \
+    COUNTER(OPEN_FAILURES,      "interface openings that failed") \
+    COUNTER(RESTARTS_REFUSED,   "interface restarts that the driver refused")
 #define DIAG_PLANNER_COUNTERS(COUNTER) \
     COUNTER(PLANNER_CYCLES,     "planner cycles") \
     COUNTER(PLANNER_OVERRUNS,   "planner overruns") \

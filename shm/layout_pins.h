@@ -128,6 +128,7 @@
     PIN(status_slot, module, 376) \
     SIZE(status_slot, 632) \
     PIN(status_interface, state, 0) \
+    PIN(status_interface, restarts_refused, 1) \
     PIN(status_interface, restarts, 4) \
     PIN(status_interface, rx_frames, 8) \
     PIN(status_interface, tx_frames, 12) \

@@ -93,8 +93,9 @@ struct status_slot {
 #define STATUS_SLOT_SUSPENDED         128u /* least power of every vehicle is more than there is */
 
 struct status_interface {
-    uint8_t state; /* enum interface_state */
-    uint8_t pad[3];
+    uint8_t state;            /* enum interface_state */
+    uint8_t restarts_refused; /* by the controller's driver, since the start; 255: or more */
+    uint8_t pad[2];
     uint32_t restarts, rx_frames, tx_frames, tx_overflow, rx_dropped, error_frames;
 };
 

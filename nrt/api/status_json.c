@@ -254,6 +254,7 @@ static void write_interfaces(struct json_writer *w, const struct status *status,
         }
         json_string(w, "state", word(STATE, INTERFACE_STATE_COUNT, in->state));
         json_uint(w, "restarts", in->restarts);
+        json_uint(w, "restarts_refused", in->restarts_refused);
         json_uint(w, "rx_frames", in->rx_frames);
         json_uint(w, "tx_frames", in->tx_frames);
         json_uint(w, "tx_overflow", in->tx_overflow);

@@ -179,6 +179,11 @@ void latency_print(FILE *out, const struct diag *d) {
             diag_get(d, DIAG_GUARD_TICKS_LATE),
             diag_get(d, DIAG_PAGE_FAULTS_MINOR) + diag_get(d, DIAG_PAGE_FAULTS_MAJOR),
             diag_get(d, DIAG_HEAP_CALLS));
+    fprintf(out,
+            "interfaces: %" PRIu64 " restarts, %" PRIu64 " refused by the driver; %" PRIu64
+            " openings that failed\n",
+            diag_get(d, DIAG_INTERFACE_RESTARTS), diag_get(d, DIAG_RESTARTS_REFUSED),
+            diag_get(d, DIAG_OPEN_FAILURES));
     for (unsigned kind = 0; kind < DIAG_HISTOGRAM_COUNT; kind++) {
         print_histogram(out, &d->histogram[kind], diag_histogram_name(kind));
     }

@@ -137,6 +137,9 @@ static void render_interfaces(struct frame *f, const struct view *view) {
         if (in->restarts > 0) {
             frame_put(f, STYLE_WARN, " (%" PRIu32 " restarts)", in->restarts);
         }
+        if (in->restarts_refused > 0) {
+            frame_put(f, STYLE_BAD, " %u refused by its driver", in->restarts_refused);
+        }
         if (in->tx_overflow > 0 || in->rx_dropped > 0) {
             frame_put(f, STYLE_WARN, " lost %" PRIu64, (uint64_t)in->tx_overflow + in->rx_dropped);
         }

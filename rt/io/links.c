@@ -49,11 +49,13 @@ static int attempt(struct links *l, uint32_t i, int64_t now_us, struct io_error 
     struct links_place *p = &l->place[i];
     int fd = bus_open(&l->config->interface[i], &l->filters[i], error);
     if (fd < 0) {
-        p->failures++;
+        atomic_fetch_add_explicit(&p->failures, 1, memory_order_relaxed);
         schedule(p, now_us);
         return fd;
     }
     p->attempt_us = 0;
+    p->give_up = false;
+    p->refused_in_a_row = 0;
     if (l->config->interface[i].transport == CAN_TRANSPORT_SOCKETCAN) {
         p->ifindex = if_nametoindex(l->config->interface[i].name);
     }
@@ -134,6 +136,56 @@ static void retry(struct links *l, uint32_t i, int64_t now_us) {
     }
 }
 
+static void supervise(struct links *l, uint32_t i) {
+    uint8_t state = 0;
+    int64_t began_us = clock_now_us();
+    const char *name = l->config->interface[i].name;
+    bool known = bus_controller_state(name, &state) == 0;
+    if (l->place[i].ifindex != 0 && if_nametoindex(name) != l->place[i].ifindex) {
+        known = true; /* what the descriptor is bound to is gone, whatever bears the name now */
+        state = INTERFACE_DOWN;
+    }
+    if (l->place[i].give_up) {
+        known = true;
+        state = INTERFACE_DOWN;
+    }
+    int64_t look = known ? links_pack_look((enum interface_state)state, began_us) : -1;
+    int64_t before = atomic_exchange_explicit(&l->place[i].look, look, memory_order_acq_rel);
+    if (known && (before < 0 || before % 8 != look % 8)) {
+        ring_bell(l->guard_bell);
+    }
+}
+
+/* Bus-off, by the guard's back-off. A driver that refuses again and again is given another way: the guard is told that the
+ * interface is down, gives its descriptor up and asks for a new one, and opening stops and starts the controller. */
+static void restart(struct links *l, uint32_t i) {
+    struct links_place *p = &l->place[i];
+    const char *name = l->config->interface[i].name;
+    if (bus_controller_restart(name) == 0) {
+        p->refused_in_a_row = 0;
+        say_open(p, name);
+        return;
+    }
+    uint8_t state = INTERFACE_BUS_OFF;
+    if (bus_controller_state(name, &state) == 0 && state != INTERFACE_BUS_OFF) {
+        p->refused_in_a_row = 0;
+        supervise(l, i); /* refused because there is nothing to restart: the guard hears what is */
+        return;
+    }
+    atomic_fetch_add_explicit(&p->restarts_refused, 1, memory_order_relaxed);
+    struct io_error error;
+    snprintf(error.text, sizeof error.text,
+             "interface %s: its restart after bus-off was refused. Look at dmesg, and whether "
+             "ringmain-rt has CAP_NET_ADMIN",
+             name);
+    say_refused(p, &error);
+    if (++p->refused_in_a_row >= LINKS_RESTARTS_REFUSED_MAX) {
+        p->refused_in_a_row = 0;
+        p->give_up = true;
+        supervise(l, i);
+    }
+}
+
 static void serve_requests(struct links *l, uint32_t i, int64_t now_us) {
     struct links_place *p = &l->place[i];
     uint32_t connects = atomic_load_explicit(&p->connect_requests, memory_order_acquire);
@@ -146,25 +198,9 @@ static void serve_requests(struct links *l, uint32_t i, int64_t now_us) {
     uint32_t restarts = atomic_load_explicit(&p->restart_requests, memory_order_acquire);
     if (restarts != p->restart_served) {
         p->restart_served = restarts;
-        if (p->supervise && bus_controller_restart(l->config->interface[i].name) != 0) {
-            p->failures++;
+        if (p->supervise) {
+            restart(l, i);
         }
-    }
-}
-
-static void supervise(struct links *l, uint32_t i) {
-    uint8_t state = 0;
-    int64_t began_us = clock_now_us();
-    const char *name = l->config->interface[i].name;
-    bool known = bus_controller_state(name, &state) == 0;
-    if (l->place[i].ifindex != 0 && if_nametoindex(name) != l->place[i].ifindex) {
-        known = true; /* what the descriptor is bound to is gone, whatever bears the name now */
-        state = INTERFACE_DOWN;
-    }
-    int64_t look = known ? links_pack_look((enum interface_state)state, began_us) : -1;
-    int64_t before = atomic_exchange_explicit(&l->place[i].look, look, memory_order_acq_rel);
-    if (known && (before < 0 || before % 8 != look % 8)) {
-        ring_bell(l->guard_bell);
     }
 }
 

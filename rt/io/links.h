@@ -18,6 +18,9 @@
 /* A far side of the same machine is cheap to ask: the back-off ends at one second. */
 #define LINKS_BACKOFF_MAX_MS 1000
 #define LINKS_SUPERVISE_MS   500
+/* So many restarts in a row that the controller's driver refused: the descriptor is given up and the interface opened
+ * anew, which stops and starts the controller. */
+#define LINKS_RESTARTS_REFUSED_MAX 5
 
 /* One look at a controller: its state by libsocketcan, and when the look began. One word, so that both belong together. */
 static inline int64_t links_pack_look(enum interface_state state, int64_t began_us) {
@@ -28,13 +31,15 @@ struct links_place {
     _Alignas(RM_CACHE_LINE) _Atomic int offered_fd; /* main to guard; -1 none */
     _Atomic int64_t look;                           /* main to guard: links_pack_look(), -1 none */
     _Atomic uint32_t connect_requests, restart_requests; /* guard to main */
+    _Atomic uint32_t failures, restarts_refused;         /* main to guard: since the start */
     /* main thread's own */
     uint32_t connect_served, restart_served;
     int32_t backoff_ms;
     int64_t attempt_us; /* 0: nothing to do */
     bool supervise;     /* a controller that Ringmain manages */
     unsigned ifindex;   /* socketcan: of the interface behind the last descriptor, 0 none */
-    uint32_t failures;
+    uint32_t refused_in_a_row;
+    bool give_up;         /* told as down until it has been opened anew */
     struct io_error said; /* the refusal that was printed last, empty once it is open */
 };
 
@@ -61,6 +66,13 @@ int links_take(struct links *l, uint32_t interface);
 /* Guard: the descriptor is gone (the guard has closed it) / the controller shall be restarted. Never blocks. */
 void links_ask_connect(struct links *l, uint32_t interface);
 void links_ask_restart(struct links *l, uint32_t interface);
+/* Any thread: openings that failed / restarts of the controller that were refused, since the start. */
+static inline uint32_t links_failures(const struct links *l, uint32_t interface) {
+    return atomic_load_explicit(&l->place[interface].failures, memory_order_relaxed);
+}
+static inline uint32_t links_restarts_refused(const struct links *l, uint32_t interface) {
+    return atomic_load_explicit(&l->place[interface].restarts_refused, memory_order_relaxed);
+}
 /* Any thread: wakes the main thread from its poll. */
 void links_wake_main(struct links *l);
 /* Guard: the last look at a controller that Ringmain manages, false when there is none. */
