@@ -38,6 +38,16 @@ void island_collect(const struct plan_input *in, uint32_t slots, const int16_t *
     }
 }
 
+void island_keep(struct island *island, const uint8_t *run) {
+    for (uint32_t k = 0; k < island->slots; k++) {
+        for (uint32_t j = 0; j < RM_MODULES_PER_SLOT_MAX; j++) {
+            if ((run[island->slot[k]] >> j & 1u) == 0) {
+                island->able_ma[k][j] = 0;
+            }
+        }
+    }
+}
+
 static int64_t slot_ma(const struct island *island, uint32_t k) {
     int64_t ma = 0;
     for (uint32_t j = 0; j < RM_MODULES_PER_SLOT_MAX; j++) {

@@ -20,6 +20,8 @@ int32_t island_module_ma(const struct plan_module *m, int32_t set_mv, int32_t no
 void island_collect(const struct plan_input *in, uint32_t slots, const int16_t *feeds, uint32_t gun,
                     int32_t set_mv, int32_t now_mv, struct island *out);
 
+/* Modules whose bit is not set in run[slot] give nothing. */
+void island_keep(struct island *island, const uint8_t *run);
 /* Current of all modules, boundaries not looked at. */
 int64_t island_sum_ma(const struct island *island);
 /* Lowers able_ma until no boundary of the island would carry more than its rating, cumulated, were every module to give

@@ -80,9 +80,8 @@ static void set(struct modules *m, const struct island *island, const struct can
     *run = on ? (uint8_t)(*run | bit) : (uint8_t)(*run & ~bit);
 }
 
-/* Modules that cannot give anything any more do not run; returns the current of those that do. */
-static int64_t drop_unable(struct modules *m, const struct island *island, uint32_t gun) {
-    int64_t have_ma = 0;
+/* Modules that cannot give anything any more do not run. */
+static void drop_unable(struct modules *m, const struct island *island, uint32_t gun) {
     for (uint32_t k = 0; k < island->slots; k++) {
         const uint32_t slot = island->slot[k];
         if (m->feeds[slot] != (int16_t)gun) {
@@ -92,12 +91,17 @@ static int64_t drop_unable(struct modules *m, const struct island *island, uint3
         for (uint32_t j = 0; j < RM_MODULES_PER_SLOT_MAX; j++) {
             if (island->able_ma[k][j] <= 0) {
                 m->run[slot] = (uint8_t)(m->run[slot] & ~(1u << j));
-            } else if ((m->run[slot] >> j & 1u) != 0) {
-                have_ma += island->able_ma[k][j];
             }
         }
     }
-    return have_ma;
+}
+
+/* What those that run bring to the gun through the boundaries. */
+static int64_t carried_ma(const struct modules *m, const struct plan_input *in,
+                          const struct island *island) {
+    struct island running = *island;
+    island_keep(&running, m->run);
+    return island_cap_edges(in, &running);
 }
 
 /* The last in the order that runs, when it is not the only one. */
@@ -114,20 +118,42 @@ static const struct candidate *dispensable(struct modules *m, const struct islan
     return running > 1 ? last : NULL;
 }
 
+/* Takes more modules until they carry what is needed; one behind a boundary that is full already brings nothing. */
+static void take(struct modules *m, const struct plan_input *in, const struct island *island,
+                 const struct candidate *candidate, uint32_t n, int64_t need_ma, bool all) {
+    int64_t have_ma = carried_ma(m, in, island);
+    for (uint32_t k = 0; k < n && (all || have_ma == 0 || have_ma < need_ma); k++) {
+        if (runs(m, island, &candidate[k])) {
+            continue;
+        }
+        set(m, island, &candidate[k], true);
+        const int64_t with_ma = carried_ma(m, in, island);
+        if (with_ma <= have_ma) {
+            set(m, island, &candidate[k], false);
+        } else {
+            have_ma = with_ma;
+        }
+    }
+}
+
+static bool would_do_without(struct modules *m, const struct plan_input *in,
+                             const struct island *island, const struct candidate *spare,
+                             int64_t need_ma) {
+    set(m, island, spare, false);
+    const int64_t without_ma = carried_ma(m, in, island);
+    set(m, island, spare, true);
+    return without_ma * 1000 >= need_ma * MODULES_SPARE_PERMILLE;
+}
+
 void modules_choose(struct modules *m, const struct plan_input *in, const struct island *island,
                     uint32_t gun, int64_t need_ma) {
     struct candidate candidate[CANDIDATES_MAX];
     const bool starts = m->feeds[gun] != (int16_t)gun;
     const uint32_t n = list(in, island, candidate);
-    int64_t have_ma = drop_unable(m, island, gun);
-    for (uint32_t k = 0; k < n && (starts || have_ma == 0 || have_ma < need_ma); k++) {
-        if (!runs(m, island, &candidate[k])) {
-            set(m, island, &candidate[k], true);
-            have_ma += candidate[k].able_ma;
-        }
-    }
+    drop_unable(m, island, gun);
+    take(m, in, island, candidate, n, need_ma, starts);
     const struct candidate *spare = starts ? NULL : dispensable(m, island, candidate, n);
-    if (spare == NULL || (have_ma - spare->able_ma) * 1000 < need_ma * MODULES_SPARE_PERMILLE) {
+    if (spare == NULL || !would_do_without(m, in, island, spare, need_ma)) {
         m->spare_us[gun] = 0;
     } else if (m->spare_us[gun] == 0) {
         m->spare_us[gun] = in->now_us;

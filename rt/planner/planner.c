@@ -23,7 +23,8 @@ struct step {
     struct budget_claim claim[RM_SLOTS_MAX];
     struct budget budget;
     int64_t rest_w; /* of the site, for those that charge */
-    int64_t hold_w[RM_SLOTS_MAX], target_w[RM_SLOTS_MAX], grant_w[RM_SLOTS_MAX];
+    int64_t hold_w[RM_SLOTS_MAX], least_w[RM_SLOTS_MAX];
+    int64_t target_w[RM_SLOTS_MAX], grant_w[RM_SLOTS_MAX];
 };
 
 void planner_init(struct planner_state *state) {
@@ -61,16 +62,21 @@ static int64_t merge_w(const struct step *st, uint32_t gun) {
     return wish_input_w((int64_t)st->in->i_cc_ma * w->set_mv, st->efficiency);
 }
 
+/* Least power of a vehicle, at the modules' input; no more than it wants. */
+static int64_t least_w(const struct step *st, uint32_t gun) {
+    const struct wish *w = &st->wish[gun];
+    const int64_t uw = (int64_t)st->in->rules.power_min_w * 1000000;
+    return w->serves ? least(wish_input_w(uw, st->efficiency), w->demand_w) : 0;
+}
+
 static void choose_suspended(struct step *st) {
     struct scarcity_claim claim[RM_SLOTS_MAX];
     int64_t limit_w = st->in->site_limit_w;
     for (uint32_t i = 0; i < st->slots; i++) {
         const struct wish *w = &st->wish[i];
-        const int64_t least_w =
-            wish_input_w((int64_t)st->in->rules.power_min_w * 1000000, st->efficiency);
         claim[i] = (struct scarcity_claim){.active = w->serves,
                                            .priority_class = w->priority_class,
-                                           .least_w = least(least_w, w->demand_w),
+                                           .least_w = least_w(st, i),
                                            .arrival_us = st->in->slot[i].arrival_us};
         limit_w -= w->holds ? w->demand_w : 0;
     }
@@ -152,29 +158,39 @@ static void bound_by_island(struct step *st, uint32_t gun) {
 
 /* ---- A: the site shared -------------------------------------------------------------------------------------- */
 
-/* What cable check, precharge, weld test and merging need comes first (it is little, and its lack ends a session), the rest
- * is shared among those that charge. */
+/* What cable check, precharge, weld test and merging need comes first (it is little, and its lack ends a session), then
+ * every vehicle's least power, unless it is suspended; the rest is shared among those that charge. */
 static void share_site(struct step *st) {
-    struct budget_claim hold[RM_SLOTS_MAX];
-    struct budget holds;
+    struct budget_claim first[RM_SLOTS_MAX];
+    struct budget firsts;
     const bool first_come = st->in->rules.mode == SHARING_MODE_FIRST_COME;
     for (uint32_t i = 0; i < st->slots; i++) {
         const struct wish *w = &st->wish[i];
-        st->claim[i] =
-            (struct budget_claim){.demand_w = w->serves && !st->suspended[i] ? w->demand_w : 0,
-                                  .priority_class = w->priority_class,
-                                  .order = st->in->slot[i].arrival_us};
-        hold[i] = st->claim[i];
-        hold[i].demand_w = w->holds ? w->demand_w : merge_w(st, i);
+        const bool shares = w->serves && !st->suspended[i];
+        st->least_w[i] = shares ? least_w(st, i) : 0;
+        st->claim[i] = (struct budget_claim){.demand_w = shares ? w->demand_w - st->least_w[i] : 0,
+                                             .priority_class = w->priority_class,
+                                             .order = st->in->slot[i].arrival_us};
+        first[i] = st->claim[i];
+        first[i].demand_w = w->holds ? w->demand_w : merge_w(st, i);
     }
-    budget_init(&holds, hold, st->slots, false);
-    budget_fill(&holds, st->in->site_limit_w, st->hold_w);
+    budget_init(&firsts, first, st->slots, false);
+    budget_fill(&firsts, st->in->site_limit_w, st->hold_w);
     st->rest_w = st->in->site_limit_w;
     for (uint32_t i = 0; i < st->slots; i++) {
         st->rest_w -= st->hold_w[i];
+        first[i].demand_w = st->least_w[i];
+    }
+    budget_init(&firsts, first, st->slots, false);
+    budget_fill(&firsts, st->rest_w, st->least_w);
+    for (uint32_t i = 0; i < st->slots; i++) {
+        st->rest_w -= st->least_w[i];
     }
     budget_init(&st->budget, st->claim, st->slots, first_come);
     budget_fill(&st->budget, st->rest_w, st->target_w);
+    for (uint32_t i = 0; i < st->slots; i++) {
+        st->target_w[i] += st->least_w[i];
+    }
 }
 
 /* What a gun holds is the larger of the guard's books over all that conducts to it and of its budget of the last cycle,
@@ -258,8 +274,8 @@ static void write_gun(struct step *st, uint32_t gun) {
 static void write_offer(struct step *st, uint32_t gun) {
     const struct wish *w = &st->wish[gun];
     struct wish_memory *memory = &st->state->wish[gun];
-    const int64_t site_w =
-        wish_output_w(budget_offer(&st->budget, st->rest_w, gun), st->efficiency);
+    const int64_t site_w = wish_output_w(
+        st->least_w[gun] + budget_offer(&st->budget, st->rest_w, gun), st->efficiency);
     const int64_t reach_w = st->state->reach_w[gun];
     int64_t offer_w = w->gun_w;
     memory->offer_reason = LIMIT_REASON_NONE; /* gun, cable and profile have their own bounds */
@@ -335,5 +351,6 @@ void planner_step(struct planner_state *state, const struct plan_input *in, stru
             write_offer(&st, i);
         }
     }
+    setpoints_limit_rises(in, st.slots, st.efficiency, out);
     state->cycles++;
 }

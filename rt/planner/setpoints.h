@@ -9,5 +9,9 @@
 void setpoints_write(const struct plan_input *in, const struct island *island,
                      const struct modules *modules, int32_t set_mv, int32_t total_ma,
                      struct proposal *out);
+/* Reduce before raise, slot by slot (S13): where current moves from one slot of an island to another, the one rises only as
+ * the other's books have come down. All rises give up the same part until what slots hold or are given fits the site. */
+void setpoints_limit_rises(const struct plan_input *in, uint32_t slots, int32_t efficiency_permille,
+                           struct proposal *out);
 
 #endif
