@@ -228,7 +228,7 @@ static uint32_t draw(uint32_t below) {
 /* Days of random arrivals, departures, wishes, limits and failing modules. */
 static void test_temporal_random_days_keep_every_promise(void **state) {
     (void)state;
-    for (uint32_t round = 0; round < 60; round++) {
+    for (uint32_t round = 0; round < 24; round++) {
         seed = 1000 + round;
         const uint32_t n = 1 + draw(14);
         follower_init(&f, n);
