@@ -113,6 +113,9 @@ struct image_slot {
     bool meter_known;    /* meter_wh has been read */
     struct sample meter; /* age of the meter's register, and of its first frame of any kind */
     uint32_t meter_jumps;
+    /* what modules of slots joined to this one deliver to its gun; 0 alone. Not from frames of its own: control sums up,
+     * for everything that takes the place of a meter that is saturated or silent */
+    int32_t borrowed_ma, borrowed_w;
     struct sample pin_plus_ddegc, pin_minus_ddegc,
         cable_ddegc;                 /* invalid when the sensor is open or short */
     struct sample temperature_frame; /* age of the frame, also when a sensor is invalid */

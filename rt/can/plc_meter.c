@@ -34,13 +34,13 @@ void plc_meter_init(struct plc *p, const struct config *config) {
     p->meter.base_mwh = connector ? connector->meter_offset_wh * 1000 : 0;
 }
 
-/* Sum over the modules that have reported within a second. */
+/* Sum over the modules that have reported within a second, and what joined slots lend. */
 static bool modules_output(const struct plc *p, const struct config *config,
                            const struct image_slot *image, int64_t now_us, int64_t *sum_ma,
                            int64_t *sum_w) {
     bool any = false;
-    *sum_ma = 0;
-    *sum_w = 0;
+    *sum_ma = image->borrowed_ma;
+    *sum_w = image->borrowed_w;
     for (unsigned j = 0; j < config->slot[p->slot].module_count; j++) {
         const struct image_module *module = &image->module[j];
         if (!sample_fresh(&module->current_ma, now_us, MODULE_FRESH_MS) ||
