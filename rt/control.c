@@ -16,6 +16,7 @@ static void init_slot(struct control *c, uint32_t i, const struct control_boot *
         module_init(&s->module[j], c->config, i, j, now_us);
     }
     gun_init(&s->gun, k->gun >= 0, now_us);
+    c->gun[i] = &s->gun;
     s->profile.limit_w = INT64_MAX;
     s->priority_class = k->gun >= 0 ? c->config->connector[k->gun].priority_class : 0;
     interlock_restore(&c->interlock, c->config, i, boot->latched[i], boot->latches_known);
@@ -38,6 +39,7 @@ void control_init(struct control *c, const struct config *config, const struct c
     for (uint32_t i = 0; i < config->slots; i++) {
         init_slot(c, i, boot, now_us);
     }
+    boundary_init(&c->ring, config->slots, now_us);
     c->site_limit_w = config->fail_safe_limit_w < config->grid_limit_w ? config->fail_safe_limit_w
                                                                        : config->grid_limit_w;
     c->site_reason = LIMIT_REASON_FAILSAFE;
@@ -202,8 +204,8 @@ static void follow_slot_leases(struct control_slot *s, int64_t now_us) {
     }
 }
 
-static void step_gun(struct control *c, uint32_t i, int64_t plan_age_us, struct event_batch *events,
-                     int64_t now_us) {
+static void step_gun(struct control *c, uint32_t i, const struct boundary_inputs *ring,
+                     struct event_batch *events, int64_t now_us) {
     struct control_slot *s = &c->slot[i];
     struct gun_effects effects;
     const struct gun_inputs in = {
@@ -213,10 +215,14 @@ static void step_gun(struct control *c, uint32_t i, int64_t plan_age_us, struct 
         .image = &c->image.slot[i],
         .interlock = &c->interlock.slot[i],
         .proposal = c->have_proposal ? &c->proposal.slot[i] : NULL,
-        .plan_age_us = plan_age_us,
+        .plan_age_us = ring->plan_age_us,
         .stop_requested = s->stop_requested,
         .stop_reason = s->stop_reason,
         .shutdown = c->shutdown,
+        .lent_ma = c->lent[i].weight_ma,
+        .lent_urgent = c->lent[i].urgent,
+        .joined = c->lent[i].slots != 0,
+        .away = !boundary_is_home(&c->ring, ring, i),
     };
     follow_slot_leases(s, now_us);
     s->gun.sessions_full = s->records.finished_count >= SESSIONS_FINISHED_MAX;
@@ -230,6 +236,41 @@ static void step_gun(struct control *c, uint32_t i, int64_t plan_age_us, struct 
     }
     control_events_gun(c, i, &effects, events, now_us);
     control_session_follow(c, i, &effects, events, now_us);
+}
+
+#define BORROWED_FRESH_MS 1000
+
+/* What joined slots' modules deliver to their owners, by their own readings. */
+static void follow_borrowed(struct control *c, int64_t now_us) {
+    for (uint32_t i = 0; i < c->config->slots; i++) {
+        c->image.slot[i].borrowed_ma = 0;
+        c->image.slot[i].borrowed_w = 0;
+    }
+    for (uint32_t i = 0; i < c->config->slots; i++) {
+        const struct boundary *b = &c->ring.slot[i];
+        if (b->state != BOUNDARY_STATE_JOINED && b->state != BOUNDARY_STATE_UNLOADING) {
+            continue;
+        }
+        struct image_slot *owner = &c->image.slot[b->owner];
+        for (uint32_t j = 0; j < c->config->slot[i].module_count; j++) {
+            const struct image_module *m = &c->image.slot[i].module[j];
+            if (sample_fresh(&m->voltage_mv, now_us, BORROWED_FRESH_MS) &&
+                sample_fresh(&m->current_ma, now_us, BORROWED_FRESH_MS)) {
+                owner->borrowed_ma += m->current_ma.value;
+                owner->borrowed_w +=
+                    (int32_t)((int64_t)m->voltage_mv.value * m->current_ma.value / 1000000);
+            }
+        }
+    }
+}
+
+static void step_ring(struct control *c, const struct boundary_inputs *in,
+                      struct event_batch *events) {
+    struct boundary_effects effects[RM_SLOTS_MAX];
+    boundary_step(&c->ring, in, &c->request, effects);
+    for (uint32_t i = 0; i < c->config->slots; i++) {
+        control_events_boundary(i, &effects[i], events, in->now_us);
+    }
 }
 
 /* The contract latches it for a session; where none runs nobody would take it back. */
@@ -310,19 +351,30 @@ void control_step(struct control *c, int64_t now_us, struct frame_batch *tx,
     assert(now_us >= c->now_us);
     const uint32_t n = c->config->slots;
     const int64_t plan_age_us = control_plan_age_us(c, now_us);
+    const struct boundary_inputs ring = {.now_us = now_us,
+                                         .config = c->config,
+                                         .image = &c->image,
+                                         .interlock = &c->interlock,
+                                         .proposal = c->have_proposal ? &c->proposal : NULL,
+                                         .plan_age_us = plan_age_us,
+                                         .shutdown = c->shutdown,
+                                         .gun = c->gun};
     c->now_us = now_us;
     frame_batch_clear(tx);
     events->count = 0;
     events->dropped = 0;
     control_events_begin(c, events, now_us);
     follow_leases(c, now_us);
+    boundary_weigh(&c->ring, &ring, c->lent);
     for (uint32_t i = 0; i < n; i++) {
         plc_tick(&c->slot[i].plc, c->config, &c->image.slot[i], now_us);
         if (control_has_gun(c, i)) {
-            step_gun(c, i, plan_age_us, events, now_us);
+            step_gun(c, i, &ring, events, now_us);
         }
         follow_acknowledgement(c, i);
     }
+    step_ring(c, &ring, events);
+    follow_borrowed(c, now_us);
     c->interlock_in.now_us = now_us;
     c->interlock_in.site_limit_w = c->site_limit_w;
     c->interlock_in.plan_age_us = plan_age_us;

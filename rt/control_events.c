@@ -83,6 +83,15 @@ void control_events_gun(struct control *c, uint32_t slot, const struct gun_effec
     }
 }
 
+void control_events_boundary(uint32_t slot, const struct boundary_effects *effects,
+                             struct event_batch *events, int64_t now_us) {
+    if (effects->changed) {
+        report(events, EVENT_BOUNDARY, slot, effects->from, effects->to,
+               (uint32_t)(uint16_t)effects->owner << 16 | (uint32_t)effects->reason,
+               event_boundary_value(effects->load_ma, effects->dv_mv), now_us);
+    }
+}
+
 /* Which contactor or module of the slot a fault is about. */
 static unsigned component_of(const struct control *c, uint32_t slot, unsigned fault) {
     const struct interlock_slot *own = &c->interlock.slot[slot];

@@ -177,6 +177,7 @@ static void fill_edge(const struct control *c, uint32_t slot, int64_t now_us,
             out->changed_us = book->changed_us;
         }
     }
+    out->may |= own->edge_closed; /* a pair on its way in: the second contactor follows the first */
     out->locked |= !own->released || !c->interlock.slot[beyond].released;
 }
 

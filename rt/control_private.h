@@ -7,7 +7,7 @@
 #include "rt/can/route.h"
 #include "rt/control.h"
 #include "rt/interlock/interlock.h"
-#include "rt/sequencer/sequencer.h"
+#include "rt/sequencer/boundary.h"
 
 #define CONTROL_PENDING_MAX  256      /* events between two steps */
 #define CONTROL_PRE_AUTH_US  60000000 /* a token presented before the plug */
@@ -83,6 +83,9 @@ struct control {
     uint64_t proposals_rejected;
     uint8_t planner_shadow;             /* 0 none yet, 1 fresh, 2 late, 3 dead */
     bool latches_awaited[RM_SLOTS_MAX]; /* until COMMAND_LATCHES: no valid copy at boot */
+    struct boundary_ring ring;
+    struct boundary_lent lent[RM_SLOTS_MAX];
+    const struct gun *gun[RM_SLOTS_MAX]; /* those of slot[], for the ring's sequencers */
     bool estop_shadow, booted;
     int64_t limit_shadow_w;
     enum limit_reason limit_shadow_reason;
@@ -117,6 +120,8 @@ void control_event_later(struct control *c, enum event_type type, uint32_t slot,
 void control_events_begin(struct control *c, struct event_batch *events, int64_t now_us);
 void control_events_gun(struct control *c, uint32_t slot, const struct gun_effects *effects,
                         struct event_batch *events, int64_t now_us);
+void control_events_boundary(uint32_t slot, const struct boundary_effects *effects,
+                             struct event_batch *events, int64_t now_us);
 void control_events_slot(struct control *c, uint32_t slot, struct event_batch *events,
                          int64_t now_us);
 void control_events_site(struct control *c, struct event_batch *events, int64_t now_us);

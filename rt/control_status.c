@@ -161,7 +161,9 @@ static void fill_slot(const struct control *c, uint32_t slot, int64_t now_us,
     out->faults = control_faults(c, slot);
     out->fault = (uint16_t)gun_worst_fault(out->faults);
     out->island = own->island_may;
-    out->lends_to = -1;
+    out->boundary = (uint8_t)c->ring.slot[slot].state;
+    out->boundary_reason = (uint8_t)c->ring.slot[slot].reason;
+    out->lends_to = c->ring.slot[slot].owner;
     out->owner = c->have_proposal ? c->proposal.slot[slot].owner : -1;
     out->rejected_proposals = c->slot[slot].rejected;
     out->flags = (uint8_t)((c->slot[slot].shadow.plc ? STATUS_SLOT_PLC_OK : 0u) |
@@ -179,6 +181,16 @@ static void fill_slot(const struct control *c, uint32_t slot, int64_t now_us,
     }
     for (uint32_t j = 0; j < out->module_count; j++) {
         fill_module(c, slot, j, now_us, &out->module[j]);
+    }
+}
+
+static void fill_borrowed(const struct control *c, struct status *out) {
+    for (uint32_t i = 0; i < c->config->slots; i++) {
+        const struct boundary *b = &c->ring.slot[i];
+        if (b->state == BOUNDARY_STATE_JOINED || b->state == BOUNDARY_STATE_UNLOADING) {
+            out->slot[b->owner].borrowed++;
+        }
+        out->slot[i].borrowed_w = c->image.slot[i].borrowed_w;
     }
 }
 
@@ -210,4 +222,5 @@ void control_status(const struct control *c, int64_t now_us, struct status *out)
             out->site_power_w += out->slot[i].power_w;
         }
     }
+    fill_borrowed(c, out);
 }

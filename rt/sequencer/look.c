@@ -108,21 +108,25 @@ static bool confirmed(const struct contactor_book *book, const struct image_cont
            c->at_us >= book->changed_us && !book->welded && !book->stuck;
 }
 
-static void look_at_modules(const struct gun_inputs *in, struct gun_view *v) {
-    const struct config_slot *slot = &in->config->slot[in->slot];
-    for (uint32_t j = 0; j < slot->module_count; j++) {
-        const struct contactor_book *book = &in->interlock->contactor[CONTACTOR_MN0 + j];
-        const struct image_contactor *fb = slot->module[j].mn_on_plc
-                                               ? &in->image->contactor[CONTACTOR_MN0 + j]
-                                               : &in->image->module[j].relay;
+void gun_look_at_modules(const struct config *config, const struct image_slot *image,
+                         const struct interlock_slot *interlock, uint32_t slot, int64_t now_us,
+                         uint8_t *usable, uint8_t *joined) {
+    const struct config_slot *k = &config->slot[slot];
+    *usable = 0;
+    *joined = 0;
+    for (uint32_t j = 0; j < k->module_count; j++) {
+        const struct contactor_book *book = &interlock->contactor[CONTACTOR_MN0 + j];
+        const bool on_plc = k->module[j].mn_on_plc;
+        const struct image_contactor *fb =
+            on_plc ? &image->contactor[CONTACTOR_MN0 + j] : &image->module[j].relay;
         const uint8_t bit = (uint8_t)(1u << j);
-        if (gun_module_usable(in->image, in->interlock, j)) {
-            v->usable |= bit;
+        if (gun_module_usable(image, interlock, j)) {
+            *usable |= bit;
         }
-        const int32_t fresh_ms = slot->module[j].mn_on_plc ? GUN_STATUS_MS : GUN_HLC_MS;
+        const int32_t fresh_ms = on_plc ? GUN_STATUS_MS : GUN_HLC_MS;
         if (book->command && !book->stuck && fb->p == FEEDBACK_CLOSED && fb->n == FEEDBACK_CLOSED &&
-            in->now_us - fb->at_us <= (int64_t)fresh_ms * 1000) {
-            v->joined |= bit;
+            now_us - fb->at_us <= (int64_t)fresh_ms * 1000) {
+            *joined |= bit;
         }
     }
 }
@@ -221,7 +225,8 @@ void gun_view_fill(struct gun *g, const struct gun_inputs *in, struct gun_view *
                       image->plc_last_rx_us == 0 ||
                       (!interlock->released && (view->blocking & interlock->latched) == 0);
     if (gun_rows[g->state].session != 0) {
-        look_at_modules(in, view);
+        gun_look_at_modules(in->config, image, interlock, in->slot, in->now_us, &view->usable,
+                            &view->joined);
         look_for_stop(g, in, view);
     } else if (view->blocking != 0) {
         demand_for_fault(view, gun_worst_class(view->blocking), gun_worst_fault(view->blocking));

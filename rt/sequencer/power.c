@@ -1,6 +1,6 @@
 #include "rt/sequencer/sequencer_private.h"
 
-#include <string.h>
+#include "rt/sequencer/joining.h"
 
 static int32_t least(int32_t a, int32_t b) {
     return a < b ? a : b;
@@ -71,13 +71,15 @@ static int32_t take_shares(struct gun *g, const struct gun_inputs *in, uint8_t a
     return (int32_t)(sum_ma > INT32_MAX ? INT32_MAX : sum_ma);
 }
 
-/* total_ma over the able modules by weight, rounded down, so that the sum never exceeds it. */
-static void share(const struct gun *g, uint32_t count, uint8_t able, int32_t total_ma,
-                  const int32_t *weight_ma, struct request_slot *request) {
-    int64_t sum = 0;
+/* total_ma over the able modules by weight, rounded down, so that the sum never exceeds it. lent_ma: weight of modules of
+ * joined slots, whose own sequencers take their shares of the same whole. */
+static void share(struct gun *g, uint32_t count, uint8_t able, int32_t total_ma,
+                  const int32_t *weight_ma, int64_t lent_ma, struct request_slot *request) {
+    int64_t sum = lent_ma;
     for (uint32_t j = 0; j < count; j++) {
         sum += (able & (1u << j)) != 0 ? weight_ma[j] : 0;
     }
+    g->whole_ma = sum;
     for (uint32_t j = 0; j < count; j++) {
         if ((able & (1u << j)) == 0) {
             continue;
@@ -90,73 +92,39 @@ static void share(const struct gun *g, uint32_t count, uint8_t able, int32_t tot
     }
 }
 
-static void hold(const struct gun *g, const struct gun_inputs *in, uint8_t able, int32_t total_ma,
+static void hold(struct gun *g, const struct gun_inputs *in, uint8_t able, int32_t total_ma,
                  struct request_slot *request, enum power_purpose purpose) {
     static const int32_t equal[RM_MODULES_PER_SLOT_MAX] = {0};
     request->purpose = purpose;
     if (g->set_mv >= in->config->interlock.v_safe_mv) {
-        share(g, in->config->slot[in->slot].module_count, able, total_ma, equal, request);
-    }
-}
-
-static bool holds_bus_voltage(const struct gun_inputs *in, const struct gun_view *v,
-                              const struct image_module *m, int64_t since_us) {
-    const int32_t gap_mv = m->voltage_mv.value - v->bus_mv;
-    const int32_t dv_mv = in->config->interlock.dv_mn_mv;
-    return sample_fresh(&m->voltage_mv, in->now_us, GUN_METER_MS) &&
-           m->voltage_mv.at_us > since_us + GUN_JOIN_US && gap_mv <= dv_mv && gap_mv >= -dv_mv;
-}
-
-/* A module that the proposal wants and that is not on the bus yet is brought to the bus voltage behind its open MN, then
- * the MN closes (M1). It goes on converting until the planner has seen it there and gives it its share. */
-static void join(struct gun *g, const struct gun_inputs *in, const struct gun_view *v, uint32_t j,
-                 struct request_module *request) {
-    const uint8_t bit = (uint8_t)(1u << j);
-    const bool closing = (g->mn_mask & bit) != 0;
-    if ((v->joined & bit) != 0) {
-        if (g->join_us[j] == 0 || request->run || in->now_us - g->join_us[j] > GUN_JOINED_US) {
-            g->join_us[j] = 0;
-            return;
-        }
-        *request = (struct request_module){.run = true, .mn = true, .set_mv = g->set_mv};
-        return;
-    }
-    g->join_us[j] = g->join_us[j] != 0 ? g->join_us[j] : in->now_us;
-    request->run = true;
-    request->set_mv = v->bus_mv;
-    /* enough to charge its own output; none once its MN may conduct */
-    request->set_ma = closing ? 0 : in->config->interlock.i_cc_ma;
-    if (!closing && holds_bus_voltage(in, v, &in->image->module[j], g->join_us[j])) {
-        g->mn_mask |= bit;
-        g->join_us[j] = in->now_us;
-    }
-}
-
-/* One that the proposal no longer wants is switched off first, then its MN opens (M2). The last one stays. */
-static void leave(struct gun *g, const struct gun_inputs *in, const struct gun_view *v, uint32_t j,
-                  const struct request_module *request) {
-    const uint8_t bit = (uint8_t)(1u << j);
-    const struct sample *current = &in->image->module[j].current_ma;
-    g->join_us[j] = 0;
-    if ((g->mn_mask & bit) != 0 && (g->mn_mask & ~bit & v->joined) != 0 && !request->run &&
-        sample_fresh(current, in->now_us, GUN_METER_MS) &&
-        current->value <= in->config->interlock.i_off_ma) {
-        g->mn_mask &= (uint8_t)~bit;
+        share(g, in->config->slot[in->slot].module_count, able, total_ma, equal, 0, request);
     }
 }
 
 static void follow_modules(struct gun *g, const struct gun_inputs *in, const struct gun_view *v,
                            struct request_slot *request) {
-    for (uint32_t j = 0; j < in->config->slot[in->slot].module_count; j++) {
-        const bool usable = (v->usable & (1u << j)) != 0;
-        if (in->proposal->module[j].mn && usable && v->bus_known) {
-            join(g, in, v, j, &request->module[j]);
-        } else if (!in->proposal->module[j].mn) {
-            leave(g, in, v, j, &request->module[j]);
-        } else {
-            g->join_us[j] = 0;
-        }
-    }
+    const struct joining x = {.config = in->config,
+                              .slot = in->slot,
+                              .image = in->image,
+                              .wish = in->proposal->module,
+                              .now_us = in->now_us,
+                              .set_mv = g->set_mv,
+                              .bus_known = v->bus_known,
+                              .bus_mv = v->bus_mv,
+                              .usable = v->usable,
+                              .joined = v->joined,
+                              .keep_last = true,
+                              .mn_mask = &g->mn_mask,
+                              .join_us = g->join_us};
+    joining_follow(&x, request->module);
+}
+
+/* No ramp is pending: slots may join. */
+static void follow_steadiness(struct gun *g, const struct gun_inputs *in, int32_t wanted_ma) {
+    const int32_t gap_ma = wanted_ma - g->set_ma;
+    const int32_t small_ma = in->config->interlock.i_open_ma;
+    const bool steady = gap_ma <= small_ma && gap_ma >= -small_ma;
+    g->steady_us = !steady ? 0 : g->steady_us != 0 ? g->steady_us : in->now_us;
 }
 
 static void serve(struct gun *g, const struct gun_inputs *in, const struct gun_view *v,
@@ -167,16 +135,20 @@ static void serve(struct gun *g, const struct gun_inputs *in, const struct gun_v
     int32_t wanted_ma = 0;
     follow_voltage(g, in);
     if (fresh) {
-        wanted_ma = least(take_shares(g, in, able), vehicle_ma);
+        const int64_t shares_ma = take_shares(g, in, able) + in->lent_ma;
+        wanted_ma = shares_ma < vehicle_ma ? (int32_t)shares_ma : vehicle_ma;
     }
     if (g->set_mv < k->v_safe_mv) {
         wanted_ma = 0;
     }
-    ramp(g, in->now_us, wanted_ma, k->ramp_up_ma_s, k->ramp_down_ma_s);
+    follow_steadiness(g, in, wanted_ma);
+    ramp(g, in->now_us, wanted_ma, k->ramp_up_ma_s,
+         in->lent_urgent ? k->ramp_error_ma_s : k->ramp_down_ma_s);
     g->set_ma = least(g->set_ma, vehicle_ma); /* what the vehicle no longer takes goes at once */
     request->purpose = POWER_PURPOSE_SERVE;
     if (g->set_mv >= k->v_safe_mv) {
-        share(g, in->config->slot[in->slot].module_count, able, g->set_ma, g->share_ma, request);
+        share(g, in->config->slot[in->slot].module_count, able, g->set_ma, g->share_ma, in->lent_ma,
+              request);
     }
     if (fresh) {
         follow_modules(g, in, v, request);
@@ -194,7 +166,8 @@ static void ramp_down(struct gun *g, const struct gun_inputs *in, uint8_t able,
     }
     request->purpose = POWER_PURPOSE_SERVE;
     if (g->set_mv >= k->v_safe_mv) {
-        share(g, in->config->slot[in->slot].module_count, able, g->set_ma, g->share_ma, request);
+        share(g, in->config->slot[in->slot].module_count, able, g->set_ma, g->share_ma, in->lent_ma,
+              request);
     }
 }
 
@@ -223,6 +196,10 @@ void gun_power_step(struct gun *g, const struct gun_inputs *in, const struct gun
                     struct request_slot *request) {
     const int32_t i_cc_ma = in->config->interlock.i_cc_ma;
     module_contactors(g, v, request);
+    g->whole_ma = 0;
+    if (gun_rows[g->state].power != GUN_POWER_SERVE) {
+        g->steady_us = 0;
+    }
     const uint8_t able = g->mn_mask & v->joined & v->usable;
     switch ((enum gun_power)gun_rows[g->state].power) {
     case GUN_POWER_OFF: break;

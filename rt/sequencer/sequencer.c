@@ -57,7 +57,7 @@ static bool next_present(struct gun *g, const struct gun_inputs *in, const struc
     case GUN_STATE_PLUGGED: return g->authorised && !g->sessions_full;
     case GUN_STATE_AUTHORISED: return v->lock == 1 || !lock_needed;
     case GUN_STATE_LOCKED:
-        return v->stage >= HLC_STAGE_CABLE_CHECK && in_cd &&
+        return v->stage >= HLC_STAGE_CABLE_CHECK && in_cd && !in->away &&
                in->plan_age_us <= (int64_t)k->t_plan_ms * 1000;
     case GUN_STATE_CABLE_CHECK:
         return g->step == CABLE_CHECK_DONE && v->stage >= HLC_STAGE_PRECHARGE;
@@ -70,6 +70,11 @@ static bool next_present(struct gun *g, const struct gun_inputs *in, const struc
                (v->joined & g->mn_mask) == g->mn_mask && (v->lock == 1 || !lock_needed) &&
                in->interlock->imd_passed;
     case GUN_STATE_RAMP_DOWN:
+        /* in a normal stop those who lent go home first, as long as they can */
+        if (in->joined && g->stop < STOP_CLASS_ERROR &&
+            (g->live_us == 0 || age_us(in, g->live_us) < GUN_LENDERS_US)) {
+            return false;
+        }
         return g->set_ma == 0 && v->current_known && v->gun_ma <= k->i_open_ma &&
                v->gun_ma >= -k->i_open_ma;
     case GUN_STATE_OPENING: return v->gc_open;
@@ -115,7 +120,8 @@ static bool timeout_present(const struct gun *g, const struct gun_inputs *in,
         *cause = (struct gun_cause){FAULT_OVERCURRENT, STOP_REASON_FAULT};
         return g->stop >= STOP_CLASS_ERROR
                    ? age_us(in, g->progress_us) >= GUN_ERROR_OPEN_US
-                   : g->live_us != 0 && age_us(in, g->live_us) >= GUN_RAMP_STOP_US;
+                   : g->live_us != 0 && age_us(in, g->live_us) >=
+                                            GUN_RAMP_STOP_US + (in->joined ? GUN_LENDERS_US : 0);
     case GUN_STATE_OPENING:
         *cause = (struct gun_cause){FAULT_CONTACTOR_FEEDBACK, STOP_REASON_FAULT};
         return age_us(in, g->since_us) >= GUN_OPENING_US;

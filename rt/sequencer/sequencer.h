@@ -42,12 +42,14 @@ struct gun {
     int32_t share_ma[RM_MODULES_PER_SLOT_MAX]; /* weights by which set_ma is shared */
     int64_t join_us[RM_MODULES_PER_SLOT_MAX];  /* brought to the bus voltage since; 0 not joining */
     int32_t cable_check_mv;                    /* test voltage of this cable check */
-    uint8_t mn_mask;                           /* bit j: MN of module j wanted closed */
-    uint8_t hlc_seen;                          /* last fresh stage: a change is progress */
-    bool plugged;                              /* control pilot said B, C or D last */
-    bool session;                              /* a session record runs */
-    bool had_session;                          /* of the vehicle that is plugged in */
-    bool matched;                              /* PRECHARGE: voltage within dv_gc */
+    int64_t whole_ma;  /* what all shares of set_ma add up to, those of joined slots included */
+    int64_t steady_us; /* CHARGING: no ramp pending since; 0 one is */
+    uint8_t mn_mask;   /* bit j: MN of module j wanted closed */
+    uint8_t hlc_seen;  /* last fresh stage: a change is progress */
+    bool plugged;      /* control pilot said B, C or D last */
+    bool session;      /* a session record runs */
+    bool had_session;  /* of the vehicle that is plugged in */
+    bool matched;      /* PRECHARGE: voltage within dv_gc */
     bool
         test_armed; /* cable check: self-test seen in another state than passed since it was asked for */
 };
@@ -95,6 +97,11 @@ bool gun_module_usable(const struct image_slot *image, const struct interlock_sl
 int32_t gun_current_limit_ma(const struct config *config, const struct interlock_slot *interlock,
                              uint32_t slot);
 
+/* Which modules of a slot may be used, and which are confirmed on its bus: bit per module. */
+void gun_look_at_modules(const struct config *config, const struct image_slot *image,
+                         const struct interlock_slot *interlock, uint32_t slot, int64_t now_us,
+                         uint8_t *usable, uint8_t *joined);
+
 struct gun_inputs {
     int64_t now_us;
     const struct config *config;
@@ -106,6 +113,11 @@ struct gun_inputs {
     bool stop_requested;                  /* by command; reason in stop_reason */
     enum stop_reason stop_reason;
     bool shutdown;
+    /* the ring: see boundary.h; all zero for a slot on its own */
+    int64_t lent_ma;  /* shares of modules of joined slots, beside the own ones */
+    bool lent_urgent; /* one of them is wanted back: the faster ramp */
+    bool joined;      /* boundaries toward its lenders are not confirmed open yet */
+    bool away;        /* the slot is lent itself, or a boundary of it is not confirmed open */
 };
 
 void gun_step(struct gun *g, const struct gun_inputs *in, struct request_slot *request,

@@ -16,6 +16,7 @@
 
 #define GUN_TARGETS_STOP_US ((int64_t)LOST_TARGETS_MS * 1000) /* EVDC_Targets lost: stop */
 #define GUN_RAMP_STOP_US    2000000 /* normal stop: setpoint zero and current still flows */
+#define GUN_LENDERS_US      3000000 /* normal stop: so long joined slots have to leave at no current */
 #define GUN_ERROR_OPEN_US   1000000 /* error stop: open within */
 #define GUN_OPENING_US      2000000 /* GC to be confirmed open */
 #define GUN_IMD_SETTLE_US   1500000 /* verdict on R_F after the self-test */

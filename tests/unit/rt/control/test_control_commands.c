@@ -87,11 +87,13 @@ static void test_session_record_and_events_tell_what_happened(void **state) {
                      COMMAND_STATUS_OK);
     assert_true(virtual_hub_reach(hub, 1, GUN_STATE_CHARGING, 30));
     struct plant_gun_state truth;
-    double energy_wh = 0;
+    assert_int_equal(plant_gun_state(hub->plant, 1, &truth), PLANT_OK);
+    const double from_wh = truth.meter_wh;
+    double energy_wh = 0; /* what left the gun; the battery keeps a little less */
     while (virtual_hub_state(hub, 1) != GUN_STATE_FINISHED) {
         virtual_hub_run(hub, 0.5);
         assert_int_equal(plant_gun_state(hub->plant, 1, &truth), PLANT_OK);
-        energy_wh = truth.energy_wh > energy_wh ? truth.energy_wh : energy_wh;
+        energy_wh = truth.meter_wh - from_wh;
     }
     assert_true(virtual_hub_reach(hub, 1, GUN_STATE_AVAILABLE, 30));
     uint64_t seq = 0;
@@ -115,7 +117,7 @@ static void test_session_record_and_events_tell_what_happened(void **state) {
     assert_true((double)r->energy_mwh / 1e3 > energy_wh * 0.97);
     assert_true((double)r->energy_mwh / 1e3 < energy_wh * 1.03);
     assert_true(r->meter_stop_wh - r->meter_start_wh <= r->energy_mwh / 1000 + 100);
-    assert_true(r->peak_w > 1000 && r->peak_w <= 62000);
+    assert_true(r->peak_w > 62000 && r->peak_w <= 122000);
     assert_true(r->evccid[0] != '\0');
     uint32_t from = 0;
     for (unsigned i = 0; i < sizeof order / sizeof order[0]; i++) {
