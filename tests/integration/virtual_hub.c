@@ -100,6 +100,11 @@ static void print_event(const struct virtual_hub *h, const struct event *e) {
     if (e->type == EVENT_GUN_STATE) {
         fprintf(stderr, " %s -> %s (%s, %s)", gun_state_name(e->a), gun_state_name(e->b),
                 stop_reason_name((unsigned)e->value), fault_info(e->c)->name);
+    } else if (e->type == EVENT_BOUNDARY) {
+        fprintf(stderr, " to slot %u: %s -> %s (%s) %.1f V %.1f A", e->c >> 16,
+                boundary_state_name(e->a), boundary_state_name(e->b),
+                boundary_reason_name(e->c & 0xffffu), event_boundary_dv_mv(e->value) / 1000.0,
+                event_boundary_load_ma(e->value) / 1000.0);
     } else if (e->type == EVENT_FAULT_RAISED || e->type == EVENT_FAULT_CLEARED) {
         fprintf(stderr, " %s", fault_info(e->a)->name);
     }
