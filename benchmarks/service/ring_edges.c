@@ -96,6 +96,11 @@ static void move(struct ring_hub *h, int edge, enum edge_state state, double tak
     ring_event(h);
 }
 
+/* The guard lets no idle bus rise above what a vehicle that is still plugged in there could bear. */
+static bool bears(const struct ring_gun *lender, double volts) {
+    return lender->visit < 0 || lender->car.battery.max_v >= volts;
+}
+
 /* Closes towards a lender: one side is served and steady, the other is idle and alone. */
 static void try_close(struct ring_hub *h, int edge) {
     const struct arc here = arc_of(h, edge), there = arc_of(h, ring_next(edge));
@@ -109,7 +114,7 @@ static void try_close(struct ring_hub *h, int edge) {
     const struct ring_gun *g = &h->gun[own->owner];
     if (g->state != GUN_STATE_CHARGING || h->t - g->since_s < STABLE_S ||
         h->proposal.slot[lender].owner != own->owner ||
-        own->slots >= h->config.interlock.max_slots) {
+        own->slots >= h->config.interlock.max_slots || !bears(&h->gun[lender], g->volts)) {
         return;
     }
     move(h, edge, EDGE_CLOSING, MERGE_S + g->volts / RISE_V_S);

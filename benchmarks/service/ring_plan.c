@@ -25,7 +25,7 @@ static void fill_rules(const struct config *config, struct plan_rules *out) {
 static void fill_vehicle(const struct ring_hub *h, const struct ring_gun *g,
                          struct plan_slot *out) {
     const struct plant_battery *b = &g->car.battery;
-    if (g->state < GUN_STATE_CABLE_CHECK || g->state > GUN_STATE_WELD_CHECK) {
+    if (g->state < GUN_STATE_CABLE_CHECK) {
         return;
     }
     out->soc_pct = (uint8_t)g->car.soc_pct;

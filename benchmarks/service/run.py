@@ -165,7 +165,7 @@ def plot(study, folder):
     if not shutil.which("gnuplot"):
         return
     grids = sorted({k[2] for k in study.days})
-    script = "set terminal pngcairo size 1000,430 font ',9'\nset output '%s'\nset key left top\nset xlabel 'sessions a day'\nset ylabel 'plugged in, minutes (mean, 95 %% interval over seeds)'\nset grid\nset multiplot layout 1,%d\n" % (
+    script = "set terminal pngcairo size 1000,430 font ',9'\nset output '%s'\nset key left top font ',8' spacing 0.9\nset xlabel 'sessions a day'\nset ylabel 'plugged in, minutes (mean, 95 %% interval over seeds)'\nset grid\nset multiplot layout 1,%d\n" % (
         os.path.join(folder, "service.png"), len(grids))
     for grid in grids:
         parts, data = [], []
@@ -174,7 +174,7 @@ def plot(study, folder):
             if points:
                 parts.append("'-' with yerrorlines lw %s dt %s pt %d title '%s'" % ("2.5" if topology.startswith("ring") else "1", "2" if topology.startswith("ideal") else "1", i + 1, TITLES[topology].replace("*", "")))
                 data.append("\n".join("%g %g %g" % p for p in points) + "\ne\n")
-        script += "set title '%s'\nset xrange [45:255]\nplot %s\n%s" % ("no grid limit" if grid == 0 else "grid limit %d kW" % grid, ", ".join(parts), "".join(data))
+        script += "set title '%s'\nset xrange [45:255]\nset yrange [20:%s]\n%splot %s\n%s" % ("no grid limit" if grid == 0 else "grid limit %d kW" % grid, "58" if grid == 0 else "*", "" if grid == grids[0] else "unset key\n", ", ".join(parts), "".join(data))
     subprocess.run(["gnuplot"], input=script, text=True, check=False)
 
 

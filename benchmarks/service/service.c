@@ -8,6 +8,7 @@
 #include "benchmarks/service/full.h"
 #include "benchmarks/service/ideal.h"
 #include "benchmarks/service/ring.h"
+#include "tests/plant/plant.h"
 
 struct options {
     const char *topology;
@@ -91,6 +92,20 @@ static bool run(const struct options *o, const struct day *day, double grid_w,
     return false;
 }
 
+/* --verbose: a line per driver on standard error. */
+static void print_stays(const struct street *street) {
+    for (uint32_t i = 0; i < street->day->visits; i++) {
+        const struct stay *s = &street->stay[i];
+        const struct visit *v = &street->day->visit[i];
+        const struct plant_model m = plant_model(v->model);
+        fprintf(stderr,
+                "stay %3u gun %2d plugged %8.1f charging %7.1f s, unlimited %7.1f s, left %8.1f, "
+                "%.2f kWh, %s %s\n",
+                i, s->gun, s->plugged_s, s->last_s - s->first_s, v->unlimited_s, s->unplugged_s,
+                s->energy_wh / 1000, m.brand, m.model);
+    }
+}
+
 int main(int argc, char **argv) {
     static struct day day;
     static struct street street;
@@ -110,6 +125,9 @@ int main(int argc, char **argv) {
         const double begin_s = now_s();
         if (!run(&o, &day, grid_w, &street, &tally)) {
             return usage(argv[0]);
+        }
+        if (o.verbose) {
+            print_stays(&street);
         }
         char name[64];
         snprintf(name, sizeof name, "%s%s", o.topology, o.guided ? "-guided" : "");
