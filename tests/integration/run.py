@@ -6,22 +6,28 @@ at the end of every one of them the judge has seen no hazard, the event log is w
 In the PREEMPT_RT guest the same scenarios run over vcan (`--transport socketcan`), with full real-time demands.
 """
 import argparse
+import contextlib
 import ctypes
+import io
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from scene import Failure, Scene, demo, expect, find, is_charging  # noqa: E402
+from scene import STALL_MS, Failure, Probe, Scene, demo, expect, find, is_charging, privileges  # noqa: E402
 
 ENERGISED = ("cable check", "precharge", "closing", "charging", "ramp-down", "opening")
 STATES = ("plugged", "authorised", "locked", "cable check", "precharge", "closing", "charging", "ramp-down", "opening",
           "weld check", "discharge", "unlock", "finished")
+# What the judge may have to excuse after an emergency: contactors that had to open under load (judge.c names the emergencies).
+EMERGENCY = ("opened-loaded",)
 OFF_MS = 500  # after rt's death every vehicle is disconnected within this time
 
 
@@ -61,8 +67,6 @@ def full_sessions(options):
         expect(all(r["stop_reason"] == "vehicle" and r["fault"] == "NONE" for r in records), "clean ends", records)
         billed, metered = sum(r["energy_mwh"] for r in records) / 1000.0, report["output_wh"]
         expect(abs(billed - metered) <= 0.02 * metered + 2 * len(records), "energy billed is energy delivered", billed, metered)
-        status = s.hub.status()
-        expect(status["planner_overruns"] == 0 or not options.strict, "overruns", status["planner_overruns"])
         expect(not s.log.of("fault_raised", since_ns=s.ready_ns), "no fault", s.log.of("fault_raised")[:3])
         expect(not s.log.of("meter"), "the meters are in order", s.log.of("meter")[:3])
         print("# %.1f kWh billed, %.1f kWh through the guns" % (billed / 1000, metered / 1000))
@@ -71,7 +75,7 @@ def full_sessions(options):
 def estop(options):
     """Emergency stop: zero and open at once on every gun, latched also over a restart of rt until a person resets, then
     the hub serves again. The hard-wired path is cut: the host alone opens."""
-    with Scene("estop", options, plant_args=("--handshake", "fast", "--estop-soft")) as s:
+    with Scene("estop", options, plant_args=("--handshake", "fast", "--estop-soft"), excused=EMERGENCY) as s:
         numbers = s.numbers()
         s.all_charging(numbers)
         pressed = s.now_ns()
@@ -150,7 +154,7 @@ def unplug_everywhere(options):
     config = variant(options, "unplug", nrt={"authMode": "localList", "localListFile": path})  # plugged lasts until the card
     with open(path, "w") as f:
         json.dump(["04A1B2C3"], f)
-    with Scene("unplug", options, plant_args=("--handshake", "medium"), config=config) as s:
+    with Scene("unplug", options, plant_args=("--handshake", "medium"), config=config, excused=EMERGENCY) as s:
         numbers, rng = s.numbers(), random.Random(options.seed)
         missed, rounds = list(STATES), 0
         while missed and rounds < 8:
@@ -176,10 +180,10 @@ def unplug_everywhere(options):
         print("# unplugged in %s" % ", ".join("%s %d" % x for x in sorted(seen.items())))
 
 
-def contained(name, stop_ms, text, fault_names, operator=False, also=(), **where):
+def contained(name, stop_ms, text, fault_names, operator=False, also=(), excused=EMERGENCY, **where):
     """A fault at gun 1 stops gun 1 safely and touches nobody else; when it is gone the gun serves again."""
     def scenario(options):
-        with Scene("fault-" + name, options) as s:
+        with Scene("fault-" + name, options, excused=excused) as s:
             group = s.numbers()[:4]
             first, others = group[0], group[1:]
             s.all_charging(group)
@@ -221,7 +225,7 @@ def contained(name, stop_ms, text, fault_names, operator=False, also=(), **where
 
 def bus_off(options):
     """Bus-off of one interface stops its guns safely; the other interface goes on; recovery is automatic."""
-    with Scene("busoff", options) as s:
+    with Scene("busoff", options, excused=EMERGENCY) as s:
         guns = s.guns()
         first = [g["connector"] for g in guns if g["interface"] == guns[0]["interface"]]
         other = [g["connector"] for g in guns if g["interface"] != guns[0]["interface"]]
@@ -246,7 +250,7 @@ def bus_off(options):
 
 def module_loss(options):
     """A silent module leaves its gun charging on the other one."""
-    with Scene("module", options) as s:
+    with Scene("module", options, excused=EMERGENCY) as s:
         numbers = s.numbers()[:2]
         first = numbers[0]
         s.all_charging(numbers)
@@ -277,7 +281,7 @@ def thread_id(pid, name):
 
 def planner_stopped(options):
     """The planner's thread stands still: the guard ramps down and opens by itself, and goes on when it is back."""
-    with Scene("planner", options, unloaded=True) as s:
+    with Scene("planner", options, unloaded=True, overruns=False) as s:
         numbers = s.numbers()[:3]
         s.all_charging(numbers[:2])
         libc = ctypes.CDLL(None, use_errno=True)
@@ -324,7 +328,6 @@ def nrt_killed(options):
         after = s.hub.status()
         for g in after["guns"]:
             expect(g["state"] == "charging" and g["session_id"] == sessions[g["connector"]], "gun %d still in its session" % g["connector"], g["state"])
-        overruns = after["planner_overruns"] - before["planner_overruns"]
         for n in numbers:
             s.ask(cmd="stop", gun=n)
         s.wait(lambda st: all(g["state"] == "finished" for g in st["guns"]), 60, "clean ends")
@@ -332,10 +335,19 @@ def nrt_killed(options):
         expect(sorted(ids) == sorted(sessions.values()), "the sessions recorded are those that ran")
         swipes = [e["identity"] for e in s.log.of("identity") if e["identity"].startswith("CAFE")]
         expect(swipes == ["CAFE%04d" % i for i in range(0, kills, 5)], "every card shown is in the log, once", swipes)
-        # On a machine of one's own there is none; elsewhere none may fall together with a kill more than chance would have it.
-        near = [e for e in s.log.of("overrun") if any(0 <= e["mono_ns"] - t <= 60e6 for t in times)]
-        expect(overruns == 0 if options.strict else len(near) <= 2, "no missed cycle because of a kill", overruns, len(near))
-        print("# nrt killed %d times; overruns %d, beside a kill %d" % (kills, overruns, len(near)))
+        missed_because_of_kills(s, times)
+        print("# nrt killed %d times" % kills)
+
+
+def missed_because_of_kills(s, times):
+    """The scene's end lets no missed cycle pass that a stall of the machine does not explain. Where rt has no real-time
+    priority, cycles are missed at any time: then not more often beside kills than elsewhere."""
+    if not s.hub.status()["flags"]["no_fifo"]:
+        return
+    overruns = [e["mono_ns"] for e in s.log.of("overrun", since_ns=s.ready_ns)]
+    near = [o for o in overruns if any(0 <= o - t <= 60e6 for t in times)]
+    share = len(times) * 60e6 / max(1, time.monotonic_ns() - s.ready_ns)
+    expect(len(near) <= 2 + 2 * share * len(overruns), "missed cycles beside kills", len(near), "of", len(overruns))
 
 
 def answers(s):
@@ -356,7 +368,7 @@ def disconnected(s, numbers, killed_ns):
 def rt_killed(options):
     """kill -9 of rt: every vehicle is disconnected within 500 ms by its PLC, modules go off, and it recovers without an
     operator; also when the supervisor starts rt again at once."""
-    with Scene("rt", options) as s:
+    with Scene("rt", options, excused=EMERGENCY) as s:
         numbers = s.numbers()[:4]
         s.all_charging(numbers)
         s.hub.rt.restart = False
@@ -395,17 +407,21 @@ def real_time(options):
         pid = s.hub.rt.pid
         for name, priority in (("guard", 90), ("planner", 80)):
             tid = thread_id(pid, name)
-            expect(os.sched_getscheduler(tid) == os.SCHED_FIFO, "%s is FIFO" % name)
-            expect(os.sched_getparam(tid).sched_priority == priority, "%s has priority %d" % (name, priority))
+            if options.may["fifo"]:
+                expect(os.sched_getscheduler(tid) == os.SCHED_FIFO, "%s is FIFO" % name)
+                expect(os.sched_getparam(tid).sched_priority == priority, "%s has priority %d" % (name, priority))
             expect(len(os.sched_getaffinity(tid)) == 1, "%s has one CPU" % name, os.sched_getaffinity(tid))
             if options.isolated is not None:
                 expect(os.sched_getaffinity(tid) == {options.isolated}, "%s is on the isolated CPU" % name, os.sched_getaffinity(tid))
         time.sleep(5)
         status = s.hub.status()
-        expect(status["page_faults"] == 0, "page faults", status["page_faults"])
-        with open("/proc/%d/status" % pid) as f:
-            fields = dict(line.split(":", 1) for line in f)
-        expect(int(fields["VmLck"].split()[0]) > 0, "memory is locked")
+        flags = status["flags"]
+        expect(flags["no_fifo"] != options.may["fifo"] and flags["no_mlock"] != options.may["mlock"], "what was refused is told", flags, options.may)
+        if options.may["mlock"]:
+            expect(status["page_faults"] == 0, "page faults", status["page_faults"])
+            with open("/proc/%d/status" % pid) as f:
+                fields = dict(line.split(":", 1) for line in f)
+            expect(int(fields["VmLck"].split()[0]) > 0, "memory is locked")
         if not options.development:
             lowered = [f for f in ("development", "no_watchdog", "no_fifo", "no_mlock") if status["flags"][f]]
             expect(not lowered, "every demand is met", lowered)
@@ -417,7 +433,7 @@ def real_time(options):
 def heap_untouched(options):
     """No heap call after sealing: sessions, cards, commands, a fault, the loss of nrt, the emergency stop, the next vehicle.
     With the program that counts them (tests/unit/rt/io/heap_interpose.c); the shipped one cannot."""
-    with Scene("heap", options, rt_program="ringmain-rt-heapcheck") as s:
+    with Scene("heap", options, rt_program="ringmain-rt-heapcheck", excused=EMERGENCY) as s:
         numbers = s.numbers()[:4]
         s.all_charging(numbers)
         s.ask(cmd="swipe", gun=numbers[0], token="12345678")
@@ -474,6 +490,128 @@ def lease_expired(options):
         print("# lease of 5 s ended %.1f s after the kill" % lasted)
 
 
+REPORT_KEYS = {"sessions_started": int, "sessions_completed": int, "sessions_failed": int, "energy_wh": (int, float), "hazards": int,
+               "cycles": int, "overruns": int, "first_charge_s": (int, float), "rt_rss_mib": (int, float), "nrt_rss_mib": (int, float)}
+
+
+def check_report(path, seconds):
+    """The report of `./hub run` after that many seconds of charging."""
+    with open(path) as f:
+        report = json.load(f)
+    for key, kind in REPORT_KEYS.items():
+        expect(isinstance(report.get(key), kind) and not isinstance(report[key], bool), "the report's " + key, repr(report.get(key)))
+    expect(report["hazards"] == 0 and not report["excused"], "hazards", report["hazard_list"], report["excused"])
+    expect(report["sessions_started"] > 0 and report["energy_wh"] > 100, "cars charge", report["sessions_started"], report["energy_wh"])
+    expect(report["sessions_failed"] == 0, "no session fails", report["failures"])
+    expect(0 < report["first_charge_s"] < 40, "seconds to the first charge", report["first_charge_s"])
+    expect(0 < report["rt_rss_mib"] < 16 and 0 < report["nrt_rss_mib"] < 16, "memory", report["rt_rss_mib"], report["nrt_rss_mib"])
+    expect(report["cycles"] >= 20 * seconds * 0.9, "planner cycles in %d s" % seconds, report["cycles"])
+    return report
+
+
+def left_behind(name):
+    """What a hub of that shared memory name has left on this machine."""
+    found = [f for f in os.listdir("/dev/shm") if f.startswith(name)]
+    librt = ctypes.CDLL("librt.so.1", use_errno=True)
+    for queue in ("-evt", "-cmd"):
+        if librt.mq_open(("/" + name + queue).encode(), os.O_RDONLY) >= 0:
+            found.append("message queue " + name + queue)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as f:
+                words = f.read().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if "/" + name in words or any(w.endswith("/out/run/" + name.split("-")[-1]) for w in words):
+            found.append("process %s: %s" % (pid, words[0]))
+    return found
+
+
+def front_door(options):
+    """`./hub run`, as people run it: its report after a while, a clean end by itself and by Ctrl-C, nothing left behind."""
+    folder = os.path.join(options.out, "front-door")
+    os.makedirs(folder, exist_ok=True)
+    path, hub = os.path.join(folder, "report.json"), os.path.join(demo.TOP, "hub")
+    if os.path.exists(path):
+        os.unlink(path)
+    began_ns = time.monotonic_ns()
+    got = subprocess.run([hub, "run", "--for", "45", "--seed", "1", "--report", path], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
+                         text=True, timeout=400)
+    expect(got.returncode == 0, "exit code", got.returncode, (got.stdout + got.stderr)[-2000:])
+    expect("current flows" in got.stdout, "a line per event", got.stdout[-500:])
+    report = check_report(path, 45)
+    late = report["overruns"] - sum(1 for _, late in options.probe.read(began_ns, time.monotonic_ns(), options.probe.cpu) if late >= 30e6)
+    expect(late <= 0 or not options.may["fifo"], "cycles missed that no stall of the machine explains", report["overruns"])
+
+    with open(os.path.join(folder, "interrupted.log"), "w+") as log:
+        process = subprocess.Popen([hub, "run", "--seed", "2"], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+        def said():
+            log.seek(0)
+            return log.read()
+
+        try:
+            end = time.monotonic() + 120
+            while "vehicle plugged" not in said() and time.monotonic() < end and process.poll() is None:
+                time.sleep(0.2)
+            expect(process.poll() is None and "shared memory /ringmain-" in said(), "the second run", said()[-2000:])
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everyone in the group hears it
+            code = process.wait(30)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        expect(code == 0 and "sessions: " in said(), "a clean end by Ctrl-C", code, said()[-2000:])
+        expect(not left_behind("ringmain-%d-%d" % (process.pid, process.pid)), "left behind", left_behind("ringmain-%d-%d" % (process.pid, process.pid)))
+    print("# first charge after %(first_charge_s).1f s, %(energy_wh).0f Wh; rt %(rt_rss_mib).1f MiB, nrt %(nrt_rss_mib).1f MiB" % report)
+
+
+NOBODY = 65534
+
+
+def as_nobody(memlock_kib):
+    """For preexec_fn: an ordinary user with that much lockable memory and no real-time priorities."""
+    import resource
+
+    def prepare():
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (memlock_kib * 1024, memlock_kib * 1024))
+        resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    return prepare
+
+
+def ordinary_user(options):
+    """What `./hub run` starts also charges cars for a user without any rights: under the customary limits of lockable memory
+    it goes on without locking, says so and what to raise; rt lives through it."""
+    with tempfile.TemporaryDirectory(prefix="ringmain-user-") as top:  # where everybody may go, wherever this tree is
+        for name in ("tests/plant/run.py", "configs/charger.json"):
+            os.makedirs(os.path.join(top, os.path.dirname(name)), exist_ok=True)
+            shutil.copy(os.path.join(demo.TOP, name), os.path.join(top, name))
+        os.makedirs(top + "/bin")
+        for program in ("ringmain-rt", "ringmain-nrt", "ringmain-plant", "ringmainctl"):
+            shutil.copy(os.path.join(options.bin, program), top + "/bin")
+        os.makedirs(top + "/out")
+        for folder in (top, top + "/out"):
+            os.chmod(folder, 0o777)
+        for memlock_kib, seconds, words in ((8192, 8, ("RLIMIT_MEMLOCK is 8192 KiB", "ulimit -l")), (64, 40, ("RLIMIT_MEMLOCK is 64 KiB", "ulimit -l"))):
+            path = "%s/out/%d.json" % (top, memlock_kib)
+            got = subprocess.run(["/usr/bin/python3", top + "/tests/plant/run.py", "--bin", top + "/bin", "--from", top, "--for", str(seconds),
+                                  "--seed", "1", "--report", path], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200,
+                                 preexec_fn=as_nobody(memlock_kib))
+            said = got.stdout + got.stderr
+            expect(got.returncode == 0, "%d KiB: exit code %d" % (memlock_kib, got.returncode), said[-2500:])
+            for word in ("DEVELOPMENT", "SCHED_FIFO was refused", *words):
+                expect(word in said, "%d KiB: nothing of \"%s\"" % (memlock_kib, word), said[:1500])
+            with open(path) as f:
+                report = json.load(f)
+            expect(report["rt_starts"] == 1 and report["nrt_starts"] == 1, "%d KiB: rt and nrt live" % memlock_kib, report["rt_starts"])
+            expect("no_mlock" in report["lowered"] and "no_fifo" in report["lowered"], "%d KiB: told" % memlock_kib, report["lowered"])
+        expect(report["energy_wh"] > 100 and report["hazards"] == 0, "cars charge", report["energy_wh"], report["hazard_list"])
+        print("# %.0f Wh with 64 KiB of lockable memory" % report["energy_wh"])
+
+
 def local_list(options):
     """Only cards of the local list start a session; the same card ends it; a blocked or unknown one never does."""
     path = os.path.join(options.out, "local-list-tokens.json")
@@ -509,7 +647,7 @@ def local_list(options):
 
 def weld_latched(options):
     """A welded gun contactor is found, latched over kills of both processes, and cleared only after repair, by a person."""
-    with Scene("weld", options) as s:
+    with Scene("weld", options, excused=EMERGENCY) as s:
         a, b = s.numbers()[:2]
         s.all_charging([a, b])
         s.fault("contactor-weld", gun=a, contactor="GC")
@@ -568,7 +706,7 @@ def clean_stop(options):
 def two_hubs(options):
     """Two hubs side by side on one machine: what happens to one does not reach the other. A second rt on the first one's
     shared memory is refused."""
-    with Scene("hub-a", options) as a, Scene("hub-b", options, unloaded=True) as b:
+    with Scene("hub-a", options, excused=EMERGENCY) as a, Scene("hub-b", options, unloaded=True) as b:
         numbers = a.numbers()[:2]
         a.all_charging(numbers)
         b.all_charging(numbers)
@@ -760,7 +898,8 @@ def ctl_codes(options):
 def random_faults(options):
     """A minute of random faults (seeded) while vehicles come and go and an operator clears what is latched: no hazard,
     no crash, and afterwards every gun serves again."""
-    with Scene("faults", options, plant_args=("--handshake", "fast", "--fault-rate", str(options.fault_rate))) as s:
+    with Scene("faults", options, plant_args=("--handshake", "fast", "--fault-rate", str(options.fault_rate)),
+               excused=("closed-live", "opened-loaded", "no-imd", "grid", "nobody")) as s:  # every kind that an injected fault can cause
         rng, end = random.Random(options.seed), time.monotonic() + options.fault_seconds
         while time.monotonic() < end:
             status, plant = s.quiet_status(), s.plant()
@@ -807,24 +946,66 @@ def operator(s):
             s.nrt(cmd="clear", gun=g["connector"])
 
 
+def retry_rules(options):
+    """The rules by which these scenarios are tried again, on made-up failures; the probe sees a stall and explains by it no more
+    than what fell into it."""
+    def tried(stall_ms, serious, attempts=2):
+        runs, said = [], io.StringIO()
+
+        def made_up(_):
+            runs.append(1)
+            failure = Failure("made up")
+            failure.stall_ms, failure.serious = stall_ms, serious
+            raise failure
+        SCENARIOS["made_up"] = made_up
+        try:
+            with contextlib.redirect_stdout(said):
+                good = attempt("made_up", argparse.Namespace(attempts=attempts))
+        finally:
+            del SCENARIOS["made_up"]
+        expect(not good and "not ok made_up: made up" in said.getvalue(), "a failure stays one", said.getvalue())
+        return len(runs), "retried made_up" in said.getvalue()
+
+    expect(tried(STALL_MS, []) == (2, True), "a stall excuses one attempt", tried(STALL_MS, []))
+    expect(tried(STALL_MS, [], attempts=1) == (1, False), "where attempts are allowed")
+    expect(tried(STALL_MS - 1, []) == (1, False), "nothing less does")
+    for serious in ("the judge: closed-live", "2 events were dropped", "1 page faults", "rt ended by itself with [70]"):
+        expect(tried(10 * STALL_MS, [serious]) == (1, False), "never after: " + serious)
+    own = demo.Child("x", [], "")
+    own.exits, own.kills = [-9, 0, 70, -9], 1
+    expect(own.exits_by_itself() == [70, -9], "what ended by itself", own.exits_by_itself())
+
+    before = time.monotonic_ns()
+    options.probe.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.3)
+    options.probe.process.send_signal(signal.SIGCONT)
+    after = time.monotonic_ns()
+    time.sleep(0.1)
+    expect(250 <= options.probe.worst_ms(before), "the probe sees a stall", options.probe.worst_ms(before))
+    expect(options.probe.explains({"mono_ns": after}), "and explains a cycle missed in it")
+    expect(options.probe.worst_ms(after + int(50e6)) < 250, "not later ones")
+
+
 SCENARIOS = {
     "full_sessions": full_sessions, "estop": estop, "unplug_everywhere": unplug_everywhere,
     "plc_silent": contained("plc-silent", 500, "fault", ("PLC_LOST",)),
     "crc_corrupt": contained("crc-corrupt", 1000, "fault", ("PLC_COMM", "PLC_LOST"),
                              # both ends hear corruption: the PLC's own watchdog may be first, and its vehicle leaves C
                              also=(("unplugged", "CP_LOST"),)),
-    "imd_fault": contained("imd-fault", 1500, "fault", ("IMD_FAULT",)),
+    "imd_fault": contained("imd-fault", 1500, "fault", ("IMD_FAULT",), excused=()),
     "cp_loss": contained("cp-loss", 300, "unplugged", ("CP_LOST",)),
     "earth_fault": contained("earth-fault", 300, "fault", ("EARTH_FAULT",), operator=True),
     "weld_latched": weld_latched, "bus_off": bus_off, "module_loss": module_loss, "planner_stopped": planner_stopped,
     "nrt_killed": nrt_killed, "rt_killed": rt_killed, "real_time": real_time, "heap_untouched": heap_untouched, "lease_expired": lease_expired,
     "local_list": local_list, "clean_stop": clean_stop, "two_hubs": two_hubs, "refused_starts": refused_starts,
+    "retry_rules": retry_rules, "front_door": front_door, "ordinary_user": ordinary_user,
     "check_config": check_config, "ctl_codes": ctl_codes, "random_faults": random_faults,
 }
 
 
 def attempt(name, options):
-    """One scenario, again after a failure when that is allowed; a failed attempt is always told, with its reason."""
+    """One scenario; once more only after a proven stall of the machine, and when nothing happened that a stall cannot excuse.
+    What was retried is told, with its reason."""
     for left in range(options.attempts - 1, -1, -1):
         start = time.monotonic()
         try:
@@ -834,7 +1015,12 @@ def attempt(name, options):
         except Exception as error:  # a scenario's failure must not end the others
             if not isinstance(error, Failure):
                 traceback.print_exc(file=sys.stdout)
-            print("%s %s: %s" % ("# failed, once more:" if left else "not ok", name, str(error)[:2500].replace("\n", "\n  ")), flush=True)
+            text = str(error)[:2500].replace("\n", "\n  ")
+            serious, stall_ms = getattr(error, "serious", []), getattr(error, "stall_ms", 0.0)
+            if left == 0 or serious or stall_ms < STALL_MS:
+                print("not ok %s: %s" % (name, "; ".join([text, *serious])), flush=True)
+                return False
+            print("retried %s: the machine stood still for %.0f ms: %s" % (name, stall_ms, text), flush=True)
     return False
 
 
@@ -847,16 +1033,23 @@ def main():
     parser.add_argument("--full-demands", dest="development", action="store_false", help="without --development: watchdog device and all")
     parser.add_argument("--isolated", type=int, help="the CPU both threads must be on")
     parser.add_argument("--slack", type=float, default=1.0, help="stretch of waiting times (slow machines)")
-    parser.add_argument("--strict", action="store_true", help="overruns fail (a machine of one's own)")
     parser.add_argument("--charge-percent", type=float, default=0.5, help="of its battery, for every vehicle in full_sessions")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--fault-rate", type=float, default=1800, help="per hour, in random_faults")
     parser.add_argument("--fault-seconds", type=float, default=60)
-    parser.add_argument("--attempts", type=int, default=1, help="for machines that stall (emulation on a busy host); default 1")
+    parser.add_argument("--attempts", type=int, default=2, help="of a scenario that a proven stall of the machine broke; default 2")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("scenario", nargs="*", help="default: all (%s)" % ", ".join(SCENARIOS))
     options = parser.parse_args()
-    bad = sum(not attempt(name, options) for name in options.scenario or SCENARIOS)
+    options.may = privileges()
+    for what, may in options.may.items():
+        if not may:
+            print("# no right to %s here: what needs it is not asserted; run as root" % what, flush=True)
+    options.probe = Probe(options)
+    try:
+        bad = sum(not attempt(name, options) for name in options.scenario or SCENARIOS)
+    finally:
+        options.probe.stop()
     sys.exit(1 if bad else 0)
 
 

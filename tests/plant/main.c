@@ -359,6 +359,7 @@ static void advance(struct program *g) {
         const int64_t slip_us = target_us - g->plant_us - CATCH_UP_US;
         g->run.slip_us += slip_us;
         g->run.late_ms += (double)slip_us / 1000.0;
+        g->run.late_worst_ms = fmax(g->run.late_worst_ms, (double)slip_us / 1000.0);
         target_us -= slip_us;
     }
     wires_receive(&g->wires, take_frame, g);

@@ -67,6 +67,7 @@ void report_fill(cJSON *object, const struct plant *p, const struct report_run *
     number(object, "format_errors", (double)r.format_errors);
     number(object, "elapsed_s", rounded(r.elapsed_s, 0.001));
     number(object, "late_ms", rounded(run->late_ms, 0.1));
+    number(object, "late_worst_ms", rounded(run->late_worst_ms, 0.1));
     number(object, "tx_overflows", (double)run->overflows);
     number(object, "seed", (double)run->seed);
 }

@@ -11,6 +11,7 @@ struct report_run {
     uint64_t seed;
     double first_charge_s; /* on the real clock; negative: none yet */
     double late_ms;        /* how much the virtual clock has fallen behind the real one */
+    double late_worst_ms;  /* the most at once */
     uint64_t overflows;    /* frames the sockets did not take */
     int64_t slip_us;       /* real time less virtual time */
     int64_t gc_opened_mono_us[RM_SLOTS_MAX]; /* by slot, real clock; 0 never */

@@ -51,6 +51,7 @@ class Child:
         self.backoff_s = 0.1
         self.next_start = 0.0
         self.exits = []
+        self.kills = 0  # by kill(): those exits are not its own
         self.lock = threading.RLock()  # the supervising thread and whoever kills or starts by hand
 
     def start(self):
@@ -102,7 +103,18 @@ class Child:
                 return False
             self.process.kill()
             self.process.wait()
+            self.kills += 1
             return True
+
+    def exits_by_itself(self):
+        """Exit codes of lives that nobody ended from here, and that did not end well."""
+        own, kills = [], self.kills
+        for code in self.exits:
+            if code == -signal.SIGKILL and kills > 0:
+                kills -= 1
+            elif code != 0:
+                own.append(code)
+        return own
 
     def stop(self, sig=signal.SIGTERM, timeout=15):
         """Returns the exit code; kills after the timeout."""
@@ -237,6 +249,9 @@ class Hub:
         return codes
 
 
+LOWERED = ("no_fifo", "no_mlock", "no_watchdog", "no_crc", "socket_bus")  # demands that --development goes without
+
+
 def collect_report(hub):
     """The figures of `./hub run --report`, from the virtual hub (what vehicles saw) and from ringmain-rt."""
     plant = hub.plant_ask(cmd="report")
@@ -260,6 +275,10 @@ def collect_report(hub):
         "rt_starts": hub.rt.starts,
         "nrt_starts": hub.nrt.starts,
         "latency": latency,
+        "excused": plant.get("excused", {}),  # would-be hazards that an emergency or injected fault explains (judge.c)
+        "late_ms": plant["late_ms"],  # how long the machine kept the virtual hub from running
+        "late_worst_ms": plant["late_worst_ms"],
+        "lowered": [name for name in LOWERED if status["flags"][name]],
         "development": True,
     }
 
@@ -297,6 +316,9 @@ def main():
         hub.wait_for(lambda: subprocess.run([os.path.join(hub.bin, "ringmainctl"), "--shm", hub.shm, "status"],
                                             capture_output=True).returncode == 0, 15, "ringmain-rt to be ready", hub.rt)
         ctl = [os.path.join(hub.bin, "ringmainctl"), "--shm", hub.shm, "--run-folder", hub.folder]
+        for line in hub.rt.tail(40).splitlines():
+            if "DEVELOPMENT" in line:
+                print(line, file=sys.stderr, flush=True)
         if live:
             view = subprocess.Popen(ctl + ["top"])
         else:
@@ -332,6 +354,7 @@ def main():
                 final = json.load(f)
             report["hazards"] = final["hazards"]  # the clean stop counts too
             report["hazard_list"] = final.get("hazard_list", [])
+            report["excused"] = final["excused"]
         except (OSError, ValueError, KeyError) as error:
             print("hub run: the virtual hub left no report: %s" % error, file=sys.stderr)
             code = 1
@@ -346,6 +369,8 @@ def main():
                 code = 1
         print("sessions: %(sessions_started)d started, %(sessions_completed)d completed, %(sessions_failed)d failed; "
               "%(energy_wh).0f Wh; hazards %(hazards)d; overruns %(overruns)d in %(cycles)d cycles" % report, file=sys.stderr)
+        if report["excused"]:
+            print("excused by emergencies and injected faults: %s" % ", ".join("%s %d" % e for e in sorted(report["excused"].items())), file=sys.stderr)
         if report["hazards"]:
             print("HAZARDS: %s" % json.dumps(report["hazard_list"], indent=1), file=sys.stderr)
             code = 1

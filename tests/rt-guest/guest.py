@@ -3,6 +3,7 @@
 No root file system, no network. The guest runs one shell script and speaks over its second serial port, line by line:
     @pass NAME [words]      a check that held
     @fail NAME words        a check that did not
+    @retried NAME: why      a scenario that ran again, because this machine stood still
     @value NAME NUMBER      a measured figure
     @file NAME              base64 lines follow until @end
     @done                   the script reached its end
@@ -133,7 +134,7 @@ class Guest:
         self.programs, self.files = dict(programs or {}), dict(files or {})
         self.cpus, self.append, self.qemu = cpus, append, list(qemu or [])
         self.virtual_time, self.memory = virtual_time, memory
-        self.passed, self.failed, self.values, self.kept = [], [], {}, {}
+        self.passed, self.failed, self.retried, self.values, self.kept = [], [], [], {}, {}
         self.done = False
         self.seconds = 0.0
         self.folder = os.path.join(CACHE, "run-" + name)
@@ -182,6 +183,9 @@ class Guest:
             elif line.startswith("@fail "):
                 self.failed.append(line[6:])
                 say("  guest %s: FAIL  %s" % (self.name, line[6:]))
+            elif line.startswith("@retried "):
+                self.retried.append(line[9:])
+                say("  guest %s: retried %s" % (self.name, line[9:]))
             elif line.startswith("@value "):
                 key, _, number = line[7:].partition(" ")
                 self.values[key] = float(number)

@@ -138,7 +138,7 @@ static void test_counter_report_and_state_have_their_fields(void **state) {
     static const char *const report_fields[] = {
         "sessions_started", "sessions_completed", "sessions_failed", "failures", "energy_wh",
         "hazards",          "hazard_list",        "first_charge_s",  "vehicles", "excused",
-        "late_ms"};
+        "late_ms",          "late_worst_ms"};
     static const char *const gun_fields[] = {"gun",     "plugged", "gc_closed", "gc_opened_mono_ns",
                                              "modules", "soc",     "hlc_stage", "locked"};
     struct scene *s = scene_create();
