@@ -9,7 +9,9 @@ import json
 import os
 import re
 import subprocess
+import shutil
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
 
@@ -24,7 +26,7 @@ OUT = os.path.join(TOP, "out", "test")
 
 class Count:
     def __init__(self):
-        self.passed, self.failed, self.skipped, self.times = [], [], [], []
+        self.passed, self.failed, self.skipped, self.retried, self.times = [], [], [], [], []
 
     def add(self, name, ok, detail=""):
         (self.passed if ok else self.failed).append(name)
@@ -36,18 +38,64 @@ def step(text):
     print("==> %s" % text, flush=True)
 
 
-def run(command, log, timeout, env=None):
-    """Exit code, output in the log file; 124 on time-out. The children of a timed-out command are ended with it."""
+class Steps:
+    """How far a build or a row of test programs is: in place on a terminal, else a line per quarter."""
+
+    def __init__(self):
+        self.live, self.quarter = sys.stdout.isatty(), 0
+
+    def __call__(self, line):
+        at = re.match(r"\s*\[?(\d+)/(\d+)[\] ]", line)
+        if not at:
+            return
+        if self.live:
+            print("\r\033[K    " + line.strip()[:shutil.get_terminal_size().columns - 5], end="", flush=True)
+        elif 4 * int(at[1]) // int(at[2]) > self.quarter:
+            self.quarter = 4 * int(at[1]) // int(at[2])
+            print("    %s of %s" % (at[1], at[2]), flush=True)
+
+    def end(self):
+        if self.live:
+            print("\r\033[K", end="", flush=True)
+
+
+class Verdicts:
+    """What a test script says of each of its tests, as it says it."""
+
+    def __call__(self, line):
+        if re.match(r"ok |not ok |retried |# |guest |  guest |==> ", line):
+            print("    " + line[:300].rstrip(), flush=True)
+
+    def end(self):
+        pass
+
+
+def run(command, log, timeout, env=None, show=None):
+    """Exit code, output whole in the log file and shown as it comes; 124 on time-out. The children of a timed-out command are
+    ended with it."""
     os.makedirs(OUT, exist_ok=True)
-    with open(os.path.join(OUT, log), "wb") as f:
-        process = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT,
-                                   env=dict(os.environ, **(env or {})), start_new_session=True)
-        try:
-            return process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
-            return 124
+    process = subprocess.Popen(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+                               env=dict(os.environ, PYTHONUNBUFFERED="1", HUB_PROGRESS="1", **(env or {})))
+
+    def copy():
+        with open(os.path.join(OUT, log), "wb", buffering=0) as f:
+            for line in process.stdout:
+                f.write(line)
+                if show:
+                    show(line.decode(errors="replace").rstrip("\n"))
+
+    reader = threading.Thread(target=copy, daemon=True)
+    reader.start()
+    try:
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        process.wait()
+        code = 124
+    reader.join(10)  # a child that left the group may still hold the pipe
+    if show:
+        show.end()
+    return code
 
 
 def tail(log, lines=30):
@@ -61,7 +109,7 @@ def build(count, preset, targets=()):
     command = ["./hub", "build", preset]
     for target in targets:
         command += ["--target", target]
-    code = run(command, "build-%s.log" % preset, 1500)
+    code = run(command, "build-%s.log" % preset, 1500, show=Steps())
     count.times.append(("build " + preset, time.monotonic() - start))
     count.add("build %s" % preset, code == 0, "see out/test/build-%s.log\n%s" % (preset, tail("build-%s.log" % preset) if code else ""))
     return code == 0
@@ -85,7 +133,7 @@ def ctest(count, preset, label, jobs=2, name_filter=None, env=None):
                "--no-tests=error", "--output-junit", junit, "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000"]
     if name_filter:
         command += ["-R", name_filter]
-    code = run(command, "ctest-%s-%s.log" % (preset, label), 2400, env)
+    code = run(command, "ctest-%s-%s.log" % (preset, label), 2400, env, Steps())
     count.times.append((title, time.monotonic() - start))
     if not os.path.exists(junit):
         count.add(title, False, "ctest ran nothing (exit %d), see out/test/ctest-%s-%s.log" % (code, preset, label))
@@ -113,16 +161,17 @@ def ctest(count, preset, label, jobs=2, name_filter=None, env=None):
 
 
 def script(count, title, command, timeout, env=None):
-    """A test script that prints `ok NAME` and `not ok NAME` lines."""
+    """A test script that prints `ok NAME` and `not ok NAME` lines, and `retried NAME: why` of what ran again."""
     step(title)
     start = time.monotonic()
     log = re.sub(r"\W+", "-", title) + ".log"
-    code = run(command, log, timeout, env)
+    code = run(command, log, timeout, env, Verdicts())
     count.times.append((title, time.monotonic() - start))
     with open(os.path.join(OUT, log), errors="replace") as f:
         text = f.read()
     oks = re.findall(r"^ok (.+)$", text, re.M)
     bad = re.findall(r"^not ok (.+)$", text, re.M)
+    count.retried += re.findall(r"^retried (.+)$", text, re.M)
     for name in oks:
         count.passed.append(name)
     for name in bad:
@@ -147,8 +196,10 @@ def part_unit(count):
 def part_integration(count):
     if build(count, "dev"):
         ctest(count, "dev", "integration", jobs=1)
-    if build(count, "release", ["hub-programs", "ringmain-rt-heapcheck"]):
-        script(count, "the hub as a whole", ["python3", "tests/integration/run.py", "--bin", "build/release/bin"], 1500)
+    if build(count, "asan", ["test_virtual_time"]):
+        ctest(count, "asan", "integration", jobs=1)
+    if build(count, "release", ["hub-programs", "ringmain-rt-heapcheck", "ringmain-stall-probe"]):
+        script(count, "the hub as a whole", ["python3", "tests/integration/run.py", "--bin", "build/release/bin"], 2100)
 
 
 def part_milp(count):
@@ -177,7 +228,7 @@ def part_check(count):
 
 def part_rt(count):
     subprocess.run(["./hub", "install", "rt"], cwd=TOP, check=True)
-    if build(count, "release", ["hub-programs", "ringmain-rt-heapcheck"]):
+    if build(count, "release", ["hub-programs", "ringmain-rt-heapcheck", "ringmain-stall-probe"]):
         script(count, "PREEMPT_RT guest", ["python3", "tests/rt-guest/run.py", "--bin", "build/release/bin"], 2400)
 
 
@@ -216,12 +267,17 @@ def main():
     print("  %6.0f s  in all" % (time.monotonic() - start))
     for name in count.skipped:
         print("skipped: %s" % name)
+    for name in count.retried:
+        print("retried: %s" % name)
     for name in count.failed:
         print("failed: %s" % name)
     if args.json:
         with open(args.json, "w") as f:
             json.dump({"passed": len(count.passed), "failed": len(count.failed), "failures": count.failed, "skipped": count.skipped,
+                       "retried": count.retried,
                        "times_s": {n: round(s, 1) for n, s in count.times}}, f, indent=2)
+    if count.retried:
+        print("%d ran again after a proven stall of this machine, see retried" % len(count.retried))
     print("%d passed, %d failed" % (len(count.passed), len(count.failed)))
     sys.exit(1 if count.failed or not count.passed else 0)
 
