@@ -196,7 +196,7 @@ def part_unit(count):
 def part_integration(count):
     if build(count, "dev"):
         ctest(count, "dev", "integration", jobs=1)
-    if build(count, "asan", ["test_virtual_time"]):
+    if build(count, "asan", ["test_virtual_time", "test_islands"]):
         ctest(count, "asan", "integration", jobs=1)
     if build(count, "release", ["hub-programs", "ringmain-rt-heapcheck", "ringmain-stall-probe"]):
         script(count, "the hub as a whole", ["python3", "tests/integration/run.py", "--bin", "build/release/bin"], 2100)

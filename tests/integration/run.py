@@ -371,6 +371,7 @@ def rt_killed(options):
     with Scene("rt", options, excused=EMERGENCY) as s:
         numbers = s.numbers()[:4]
         s.all_charging(numbers)
+        time.sleep(1.5 * options.slack)  # something to bill, the meter's second included
         s.hub.rt.restart = False
         killed = s.now_ns()
         expect(s.hub.rt.kill(), "rt was running")
@@ -387,6 +388,7 @@ def rt_killed(options):
             s.unplug(n)
         s.all_available(40)
         s.all_charging(numbers[:2])
+        time.sleep(1.5 * options.slack)
         killed = s.now_ns()
         expect(s.hub.rt.kill(), "rt was running")
         time.sleep(0.7 * options.slack)
