@@ -266,12 +266,29 @@ void holding_step(struct holding *h, const struct islands_view *view) {
     }
 }
 
+/* Guns whose islands have grown or shrunk since the last cycle: their edges have moved as they should. */
+static void find_progress(struct holding *h, const struct plan_input *in, uint32_t slots,
+                          bool *progress) {
+    uint16_t joined[RM_SLOTS_MAX] = {0};
+    for (uint32_t i = 0; i < slots; i++) {
+        if (h->owner[i] >= 0 && h->owner[i] == h->owner[topology_next(i, slots)]) {
+            joined[h->owner[i]] += in->slot[i].edge.sure;
+        }
+    }
+    for (uint32_t i = 0; i < slots; i++) {
+        progress[i] = joined[i] != h->joined[i];
+        h->joined[i] = joined[i];
+    }
+}
+
 void holding_watch(struct holding *h, const struct plan_input *in, uint32_t slots,
                    const bool *proposed) {
+    bool progress[RM_SLOTS_MAX] = {false};
+    find_progress(h, in, slots, progress);
     for (uint32_t i = 0; i < slots; i++) {
         if (!proposed[i] || in->slot[i].edge.sure) {
             h->asked_us[i] = 0;
-        } else if (h->asked_us[i] == 0) {
+        } else if (h->asked_us[i] == 0 || (h->owner[i] >= 0 && progress[h->owner[i]])) {
             h->asked_us[i] = in->now_us;
         } else if (in->now_us - h->asked_us[i] >= HOLDING_REACH_US) {
             h->asked_us[i] = 0;

@@ -14,9 +14,10 @@
 #include "rt/planner/islands.h"
 
 #define HOLDING_PERIOD_US 1000000
-#define HOLDING_REACH_US  20000000 /* an edge asked to close has this long */
-#define HOLDING_SHUN_US   60000000 /* then it is not counted on for this long */
-#define HOLDING_SWITCH_S  5        /* a moved slot gives nothing for this long */
+#define HOLDING_REACH_US                                                                           \
+    30000000 /* an edge asked to close has this long from the last that joined its island */
+#define HOLDING_SHUN_US  60000000 /* then it is not counted on for this long */
+#define HOLDING_SWITCH_S 5        /* a moved slot gives nothing for this long */
 
 struct holding {
     bool closed[RM_SLOTS_MAX];   /* aim: edge i */
@@ -26,6 +27,7 @@ struct holding {
     int64_t solved_us;
     uint64_t seen;                    /* of the structure last asked about */
     int64_t asked_us[RM_SLOTS_MAX];   /* closing was asked for since; 0 not asked or reached */
+    uint16_t joined[RM_SLOTS_MAX];    /* by gun: slots that have joined its island */
     int64_t shunned_us[RM_SLOTS_MAX]; /* left alone until */
     uint64_t solved, adopted;         /* counts */
     struct partition_input question;

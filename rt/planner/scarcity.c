@@ -64,8 +64,6 @@ static void take_turns(struct scarcity *s, const struct scarcity_claim *claim,
         int64_t *turned_us = &s->turned_us[class];
         if (waiting == 0) {
             *turned_us = 0;
-        } else if (*turned_us == 0) {
-            *turned_us = now_us;
         } else if (rotation_us > 0 && now_us - *turned_us >= rotation_us) {
             *turned_us = now_us;
             rotate(s, &order[k], end - k, waiting, now_us);
@@ -91,6 +89,8 @@ void scarcity_choose(struct scarcity *s, const struct scarcity_claim *claim, uin
         const uint32_t i = order[k];
         if (claim[i].least_w > left_w || pauses(s, i, now_us)) {
             suspended[i] = true;
+            int64_t *turned_us = &s->turned_us[claim[i].priority_class];
+            *turned_us = *turned_us != 0 ? *turned_us : now_us;
             s->suspended_us[i] = s->suspended_us[i] != 0 ? s->suspended_us[i] : now_us;
         } else {
             left_w -= claim[i].least_w;

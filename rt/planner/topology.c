@@ -22,12 +22,16 @@ static bool has_gun_on_bus(const struct plan_slot *s) {
     return s->has_gun && (s->demands || s->served || s->ramping_down || s->arriving);
 }
 
+static bool is_joined(const struct plan_input *in, uint32_t edge) {
+    return in->slot[edge].edge.fitted && in->slot[edge].edge.sure;
+}
+
 /* From the gun outward over edges that surely conduct; another gun's slot ends it. */
 static void feed(const struct plan_input *in, struct topology *t, uint32_t home) {
     const uint32_t n = t->slots;
     t->feeds[home] = (int16_t)home;
     for (uint32_t k = 1, i = home; k < TOPOLOGY_ARC_MAX && k < n; k++) {
-        if (!in->slot[i].edge.sure) {
+        if (!is_joined(in, i)) {
             break;
         }
         i = topology_next(i, n);
@@ -38,7 +42,7 @@ static void feed(const struct plan_input *in, struct topology *t, uint32_t home)
     }
     for (uint32_t k = 1, i = home; k < TOPOLOGY_ARC_MAX && k < n; k++) {
         i = topology_previous(i, n);
-        if (!in->slot[i].edge.sure || t->gun[i] || t->feeds[i] >= 0) {
+        if (!is_joined(in, i) || t->gun[i] || t->feeds[i] >= 0) {
             break;
         }
         t->feeds[i] = (int16_t)home;
