@@ -59,30 +59,29 @@ static bool advance(struct guidance *g, const struct islands_view *v) {
     return false;
 }
 
-static bool is_better(const struct guidance *g, uint32_t slot, int32_t than) {
-    if (than < 0) {
-        return true;
-    }
-    return g->now_w[slot] != g->now_w[than] ? g->now_w[slot] > g->now_w[than]
-                                            : g->later_w[slot] > g->later_w[than];
+/* By how much a gun is better than another, in the first figure in which they differ. */
+static int32_t lead_w(const struct guidance *g, uint32_t slot, uint32_t than) {
+    const int32_t free_w = g->free_w[slot] - g->free_w[than];
+    const int32_t now_w = g->now_w[slot] - g->now_w[than];
+    return free_w != 0 ? free_w : now_w != 0 ? now_w : g->later_w[slot] - g->later_w[than];
 }
 
 static void recommend(struct guidance *g, const struct islands_view *v) {
     int32_t best = -1;
     for (uint32_t i = 0; i < v->slots; i++) {
-        if (g->known[i] && is_better(g, i, best)) {
+        if (g->known[i] && (best < 0 || lead_w(g, i, (uint32_t)best) > 0)) {
             best = (int32_t)i;
         }
     }
     const int16_t last = g->slot;
     const bool stays = last >= 0 && (uint32_t)last < v->slots && g->known[last] && best >= 0 &&
-                       g->now_w[best] < g->now_w[last] + GUIDANCE_STAY_W &&
-                       g->later_w[best] < g->later_w[last] + GUIDANCE_STAY_W;
+                       lead_w(g, (uint32_t)best, (uint32_t)last) < GUIDANCE_STAY_W;
     g->slot = stays ? last : (int16_t)best;
 }
 
 void guidance_step(struct guidance *g, const struct islands_view *view,
-                   const struct partition_input *asked, struct partition *scratch, bool ask) {
+                   const struct partition_input *asked, const int16_t *owner,
+                   struct partition *scratch, bool ask) {
     for (uint32_t i = 0; i < view->slots; i++) {
         if (!view->in->slot[i].free) {
             g->known[i] = false;
@@ -91,6 +90,9 @@ void guidance_step(struct guidance *g, const struct islands_view *view,
     }
     if (ask && advance(g, view)) {
         ask_about(g, view, g->next, asked, scratch);
+        const int32_t reach_w = islands_reach_w(asked, g->next, owner);
+        const int64_t gun_w = view->wish[g->next].gun_w;
+        g->free_w[g->next] = reach_w < gun_w ? reach_w : (int32_t)gun_w;
     }
     recommend(g, view);
 }

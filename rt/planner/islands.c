@@ -83,3 +83,36 @@ void islands_ask(const struct islands_view *v, struct partition_input *out) {
         out->slot[i].blocked = s->blocked || s->arriving || v->topology->gun[i];
     }
 }
+
+static bool is_free(const struct partition_input *q, const int16_t *owner, uint32_t slot) {
+    return !q->slot[slot].blocked && (owner == NULL || owner[slot] < 0);
+}
+
+int32_t islands_reach_w(const struct partition_input *q, uint32_t gun, const int16_t *owner) {
+    const uint32_t n = q->slots;
+    const uint32_t most = q->arc_max < n ? q->arc_max - 1 : n - 1;
+    struct arc_reach reach;
+    uint32_t right = 0, left = 0;
+    if (owner != NULL && owner[gun] >= 0 && owner[gun] != (int16_t)gun) {
+        return 0;
+    }
+    arc_reach(q, gun, q->arc_max, &reach);
+    if (q->mode == PARTITION_STATIC) {
+        return reach.own_w;
+    }
+    for (uint32_t i = topology_next(gun, n);
+         right < most && right < reach.right && is_free(q, owner, i); right++) {
+        i = topology_next(i, n);
+    }
+    for (uint32_t i = topology_previous(gun, n);
+         left < most && left < reach.left && is_free(q, owner, i); left++) {
+        i = topology_previous(i, n);
+    }
+    int32_t best_w = 0;
+    for (uint32_t l = 0; l <= left; l++) {
+        const uint32_t r = most - l < right ? most - l : right;
+        const int32_t w = arc_capacity_w(&reach, l, r);
+        best_w = w > best_w ? w : best_w;
+    }
+    return best_w;
+}

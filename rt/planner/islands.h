@@ -26,5 +26,8 @@ struct islands_view {
 void islands_ask(const struct islands_view *view, struct partition_input *out);
 /* Output power that the guns of the question may have together. */
 int64_t islands_site_w(const struct islands_view *view);
+/* Most that any arc could give this gun: through slots that are no other gun's and edges that can be closed. With owner
+ * (as in struct holding) only through slots that feed nobody, and nothing when its own feeds another. */
+int32_t islands_reach_w(const struct partition_input *question, uint32_t gun, const int16_t *owner);
 
 #endif

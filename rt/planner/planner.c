@@ -87,35 +87,6 @@ static void choose_suspended(struct step *st) {
 
 /* ---- D: the arrangement ------------------------------------------------------------------------------------ */
 
-/* Most that any arc could give this gun: through slots that are no other gun's and edges that can be closed. */
-static int32_t reach_w(const struct step *st, uint32_t gun) {
-    const struct partition_input *q = &st->state->holding.question;
-    const uint32_t most = q->arc_max - 1 < st->slots - 1 ? q->arc_max - 1 : st->slots - 1;
-    struct arc_reach reach;
-    uint32_t right = 0, left = 0;
-    for (uint32_t i = gun; right < most && q->slot[i].edge != PARTITION_EDGE_KEEP_OPEN; right++) {
-        i = topology_next(i, st->slots);
-        if (q->slot[i].blocked) {
-            break;
-        }
-    }
-    for (uint32_t i = topology_previous(gun, st->slots);
-         left < most && q->slot[i].edge != PARTITION_EDGE_KEEP_OPEN && !q->slot[i].blocked;
-         left++) {
-        i = topology_previous(i, st->slots);
-    }
-    arc_reach(q, gun, q->arc_max, &reach);
-    left = left < reach.left ? left : reach.left;
-    right = right < reach.right ? right : reach.right;
-    int32_t best_w = 0;
-    for (uint32_t l = 0; l <= left; l++) {
-        const uint32_t r = most - l < right ? most - l : right;
-        const int32_t w = arc_capacity_w(&reach, l, r);
-        best_w = w > best_w ? w : best_w;
-    }
-    return st->in->rules.mode == SHARING_MODE_STATIC ? reach.own_w : best_w;
-}
-
 static void arrange(struct step *st) {
     struct holding *h = &st->state->holding;
     const uint64_t solved = h->solved;
@@ -130,9 +101,11 @@ static void arrange(struct step *st) {
     contactors_aim(h, &st->view, &st->contactors);
     holding_watch(h, st->in, st->slots, st->contactors.edge_closed);
     for (uint32_t i = 0; i < st->slots && h->solved != solved; i++) {
-        st->state->reach_w[i] = st->in->slot[i].has_gun ? reach_w(st, i) : 0;
+        st->state->reach_w[i] =
+            st->in->slot[i].has_gun ? islands_reach_w(&h->question, i, NULL) : 0;
     }
-    guidance_step(&st->state->guidance, &st->view, &h->question, &h->scratch, h->solved == solved);
+    guidance_step(&st->state->guidance, &st->view, &h->question, h->owner, &h->scratch,
+                  h->solved == solved);
 }
 
 /* ---- what conducts now --------------------------------------------------------------------------------------- */
