@@ -16,9 +16,9 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FLOOR = os.path.join(TOP, "tests", "coverage_floor.json")
 BUILT = os.path.join(TOP, "build", "cov")
-MEASURED = re.compile(r"(shm|configs|rt)/")
+MEASURED = re.compile(r"(shm|configs|rt|nrt)/")
 SLACK_PERCENT = 0.3
-TIMED = {"shm", "rt", "rt/io"}  # where the timing of threads and processes decides a few branches
+TIMED = {"shm", "rt", "rt/io", "nrt", "nrt/api", "nrt/ctl", "nrt/store"}  # where the timing of threads and processes decides a few branches
 TIMED_SLACK_PERCENT = 1.5
 
 
