@@ -35,6 +35,8 @@ void edge_command(struct step *st, uint32_t slot, unsigned kind, bool closed) {
     } else if (!edge_fitted(st, slot, CONTACTOR_BC) || is_commanded(st, slot, CONTACTOR_BC)) {
         own->edge_lent = true;
         st->edge_joins[slot] = true;
+        slot_joint(st, slot)->joins = true;
+        slot_joint(st, slot_after(st, slot))->joins = true;
     }
 }
 
@@ -97,7 +99,7 @@ static bool must_leave(struct step *st, uint32_t slot) {
     const uint32_t after = slot_after(st, slot);
     const int32_t max_slots = st->config->interlock.max_slots;
     const bool apart = is_apart(st, slot);
-    return apart || contactor_at_fault(st, slot) || st->ring_closed || st->view[slot].staged ||
+    return apart || contactor_at_fault(st, slot) || st->ring_held || st->view[slot].staged ||
            st->view[after].staged || st->hold[st->component_hold[slot]].slots > max_slots;
 }
 

@@ -33,7 +33,7 @@ static void look_at_slot(struct step *st, uint32_t slot) {
     side->unsettled = side->unsettled || !gun_settled(st, slot) ||
                       (st->edge_may[slot] &&
                        st->component_sure[slot] != st->component_sure[slot_after(st, slot)]);
-    side->stopping = side->stopping ||
+    side->stopping = side->stopping || own->stop == STOP_CLASS_EMERGENCY ||
                      (closed && (own->stop != STOP_CLASS_NONE || own->demand != STOP_CLASS_NONE));
     side->monitored = side->monitored || (own->imd_enable && insulation_sound(st, slot));
     add_current(st, slot, side);

@@ -81,7 +81,7 @@ struct share {
 static void narrow(const struct step *st, uint32_t edge, const struct flow *beyond,
                    struct share *share) {
     const int64_t limit_ma =
-        st->edge_leaves[edge] ? 0 : st->config->slot[edge].boundary_max_current_ma;
+        st->edge_leaves[edge] || st->ring_held ? 0 : st->config->slot[edge].boundary_max_current_ma;
     const int64_t keep = fraction(limit_ma - beyond->silent_ma, beyond->low_ma);
     const int64_t raise = fraction(limit_ma - beyond->base_ma, beyond->raise_ma);
     share->keep = keep < share->keep ? keep : share->keep;

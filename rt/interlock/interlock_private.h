@@ -67,7 +67,7 @@ struct island {
     bool lent; /* an edge in it was commanded to conduct */
 };
 
-/* More of a component under hold. What follows lent is known only where lent. */
+/* More of a component under hold. What follows lent, up to unsettled, is known only where lent. */
 struct joint {
     int64_t set_ma;  /* commanded by the last output */
     uint16_t staged; /* slots that are live by their vehicle's stage alone */
@@ -83,13 +83,14 @@ struct joint {
     bool arriving;      /* a vehicle is plugged in beside the one that is served */
     bool checking;      /* N4 */
     uint16_t unsettled; /* edges that do not surely conduct */
+    bool joins;         /* commanded to be joined in this step */
 };
 
 /* One side of a boundary that asks to close: a component under may, kept at its lowest slot. */
 struct side {
     bool checking;      /* N4 */
     bool unsettled;     /* something in it is on its way */
-    bool stopping;      /* its gun is on a way down */
+    bool stopping;      /* its gun is on a way down, or one of its slots goes out of service */
     bool monitored;     /* E6: its enabled monitor says that it is sound */
     bool current_known; /* of all its modules */
     int64_t current_ma; /* sum of their sizes, measured */
@@ -122,7 +123,8 @@ struct step {
     int64_t relay_stale_us;     /* of contactors on the module bus */
     int32_t sense_stale_ms, module_stale_ms, slow_stale_ms;
     bool plan_late;   /* S8: nothing closes, nothing rises */
-    bool ring_closed; /* T2 broken */
+    bool ring_closed; /* T2 broken, by may */
+    bool ring_held;   /* by hold: more than a reading that says nothing */
     bool lent;        /* some component is joined by command */
     struct slot_view view[RM_SLOTS_MAX];
     bool edge_may[RM_SLOTS_MAX], edge_hold[RM_SLOTS_MAX], edge_stray[RM_SLOTS_MAX];

@@ -160,6 +160,9 @@ static bool has_purpose(const struct step *st, uint32_t slot) {
     const struct power *power = &st->power[component];
     const struct slot_view *gun = &st->view[power->gun];
     const bool nobody = power->guns == 0 && st->may[st->component_may[slot]].guns == 0;
+    if (power->guns == 0 && st->joint[component].joins) {
+        return false; /* no current flows into the moment of joining */
+    }
     switch (st->request->slot[slot].purpose) {
     case POWER_PURPOSE_SERVE:
         if (power->guns == 1) {

@@ -29,9 +29,9 @@ static void label(const bool *joined, uint32_t slots, uint16_t *component) {
     }
 }
 
-static bool ring_closed(const struct step *st) {
+static bool ring_closed(const struct step *st, const bool *joined) {
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
-        if (!st->edge_may[slot]) {
+        if (!joined[slot]) {
             return false;
         }
     }
@@ -64,7 +64,8 @@ void topology_evaluate(struct step *st) {
         st->s->slot[slot].island_may = st->component_may[slot];
         st->s->slot[slot].island_sure = st->component_sure[slot];
     }
-    st->ring_closed = ring_closed(st);
+    st->ring_closed = ring_closed(st, st->edge_may);
+    st->ring_held = ring_closed(st, st->edge_hold);
     if (st->ring_closed) {
         interlock_note(st, RULE_T2, 0, CONTACTOR_MC);
     }

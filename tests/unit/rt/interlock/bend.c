@@ -121,8 +121,7 @@ void any_request(struct hub *hub, uint32_t slot) {
     }
 }
 
-/* Brings a bent slot back to a vehicle that charges, so that the next bend finds something to break. */
-void bend_mend(struct hub *hub, uint32_t slot) {
+static void restore(struct hub *hub, uint32_t slot) {
     struct image_slot *image = &hub->image.slot[slot];
     for (unsigned kind = 0; kind < CONTACTORS_PER_SLOT; ++kind) {
         hub->contactor[slot][kind] = FOLLOW;
@@ -158,5 +157,14 @@ void bend_mend(struct hub *hub, uint32_t slot) {
     hub->in.clear_faults[slot] = UINT64_MAX;
     hub_run(hub, 20);
     hub->in.clear_faults[slot] = 0;
+}
+
+void bend_mend(struct hub *hub, uint32_t slot) {
+    restore(hub, slot);
     hub_charging(hub, slot, 400000, 30000);
+}
+
+void bend_mend_lender(struct hub *hub, uint32_t slot) {
+    restore(hub, slot);
+    hub_precharge(hub, slot, 400000);
 }

@@ -12,5 +12,7 @@ void bend_slot(struct hub *hub, uint32_t slot);
 void any_request(struct hub *hub, uint32_t slot);
 /* Back to a vehicle that charges, so that the next bend finds something to break. */
 void bend_mend(struct hub *hub, uint32_t slot);
+/* Back to a slot without vehicle whose bus is up at 400 V, ready to be joined. */
+void bend_mend_lender(struct hub *hub, uint32_t slot);
 
 #endif
