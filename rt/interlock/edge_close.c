@@ -27,15 +27,15 @@ static void look_at_slot(struct step *st, uint32_t slot) {
     struct side *side = &st->side[st->component_may[slot]];
     const struct interlock_slot *own = &st->s->slot[slot];
     const bool closed = st->out->slot[slot].gc;
-    side->checking = side->checking || insulation_testing(st, slot) ||
-                     st->view[slot].stage == HLC_STAGE_CABLE_CHECK ||
-                     st->view[slot].stage == HLC_STAGE_PRECHARGE;
-    side->unsettled = side->unsettled || !gun_settled(st, slot) ||
-                      (st->edge_may[slot] &&
-                       st->component_sure[slot] != st->component_sure[slot_after(st, slot)]);
-    side->stopping = side->stopping || own->stop == STOP_CLASS_EMERGENCY ||
-                     (closed && (own->stop != STOP_CLASS_NONE || own->demand != STOP_CLASS_NONE));
-    side->monitored = side->monitored || (own->imd_enable && insulation_sound(st, slot));
+    side->checking |= insulation_testing(st, slot) ||
+                      st->view[slot].stage == HLC_STAGE_CABLE_CHECK ||
+                      st->view[slot].stage == HLC_STAGE_PRECHARGE;
+    side->unsettled |= !gun_settled(st, slot) ||
+                       (st->edge_may[slot] &&
+                        st->component_sure[slot] != st->component_sure[slot_after(st, slot)]);
+    side->stopping |= own->stop == STOP_CLASS_EMERGENCY ||
+                      (closed && (own->stop != STOP_CLASS_NONE || own->demand != STOP_CLASS_NONE));
+    side->monitored |= (own->imd_enable && insulation_sound(st, slot));
     add_current(st, slot, side);
 }
 
@@ -65,20 +65,11 @@ static enum rule_id voltage_refused(const struct step *st, uint32_t slot, uint32
     return watched ? RULE_NONE : RULE_E6;
 }
 
-static bool another_open(const struct step *st, uint32_t slot) {
-    for (uint32_t other = 0; other < st->slots; ++other) {
-        if (other != slot && !st->edge_may[other]) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum rule_id topology_refused(const struct step *st, uint32_t slot, uint32_t a, uint32_t b) {
+static enum rule_id topology_refused(const struct step *st, uint32_t a, uint32_t b) {
     const struct island *one = &st->may[a];
     const struct island *other = &st->may[b];
-    if (a == b || !another_open(st, slot)) {
-        return RULE_T2;
+    if (a == b) {
+        return RULE_T2; /* so it is, too, when every other boundary may conduct */
     }
     if (one->slots + other->slots > st->config->interlock.max_slots) {
         return RULE_T6;
@@ -114,7 +105,7 @@ static bool dwells(const struct step *st, uint32_t slot) {
 static enum rule_id closing_refused(const struct step *st, uint32_t slot, unsigned kind) {
     const uint32_t a = st->component_may[slot];
     const uint32_t b = st->component_may[slot_after(st, slot)];
-    const enum rule_id topology = topology_refused(st, slot, a, b);
+    const enum rule_id topology = topology_refused(st, a, b);
     const enum rule_id order = order_refused(st, slot, kind);
     if (!edge_fitted(st, slot, CONTACTOR_MC)) {
         return RULE_E1;

@@ -55,8 +55,9 @@ static bool locked_out(const struct interlock_slot *own, const struct config_slo
         return false;
     }
     if (kind < CONTACTOR_MN0) {
-        return own->contactor[kind].welded &&
-               (own->latched & FAULT_BIT(FAULT_CONTACTOR_WELDED)) != 0;
+        const uint64_t codes = FAULT_BIT(FAULT_CONTACTOR_WELDED) |
+                               (kind == CONTACTOR_GC ? 0 : FAULT_BIT(FAULT_BOUNDARY));
+        return own->contactor[kind].welded && ((own->latched & codes) != 0 || own->edge_fused);
     }
     const unsigned module = kind - CONTACTOR_MN0;
     const bool lost = own->module[module].fault == FAULT_MODULE_LOST;
@@ -209,57 +210,9 @@ static bool is_dead_and_open(const struct interlock_slot *own, const struct conf
            gun_dead;
 }
 
-static bool dead_and_open(const struct step *st, uint32_t slot) {
+bool faults_dead_and_open(const struct step *st, uint32_t slot) {
     return is_dead_and_open(&st->s->slot[slot], st->config, &st->image->slot[slot], slot,
                             st->now_us);
-}
-
-/* MC or BC alone welded does not conduct while the other is surely open: its edge stays locked, its slot goes on. */
-static bool edge_welded(const struct step *st, uint32_t slot) {
-    const struct contactor_book *book = st->s->slot[slot].contactor;
-    return st->edge_stray[slot] && (book[CONTACTOR_MC].welded || book[CONTACTOR_BC].welded);
-}
-
-/* Feedback alone says that the edge conducts; after its verdict it is a weld. */
-static bool edge_suspect(const struct step *st, uint32_t slot) {
-    return st->edge_stray[slot] && !edge_welded(st, slot);
-}
-
-/* The last word of the edge's PLC was not that it is open: nothing closes beside it (T1), and a gun that waits for it
- * waits with a name. */
-static bool edge_mute(const struct step *st, uint32_t slot) {
-    return st->edge_may[slot] &&
-           (st->view[slot].mute & (KIND_BIT(CONTACTOR_MC) | KIND_BIT(CONTACTOR_BC))) != 0;
-}
-
-/* It did not follow its command: E4 locks its boundary until a person has looked at it. */
-static bool boundary_at_fault(const struct contactor_book *book) {
-    return (book->stuck || book->welded) && book->against >= EVIDENCE;
-}
-
-static uint64_t contactor_faults(struct step *st, uint32_t slot) {
-    const struct contactor_book *book = st->s->slot[slot].contactor;
-    const struct contactor_book *gc = &book[CONTACTOR_GC];
-    const uint32_t behind = slot > 0 ? slot - 1 : st->slots - 1;
-    const bool stray = (st->view[slot].stray & KIND_BIT(CONTACTOR_GC)) != 0 || gc->untrusted;
-    const bool mute = !gun_commanded(st, slot) && (edge_mute(st, slot) || edge_mute(st, behind));
-    const bool suspect =
-        (stray && !gc->welded) || edge_suspect(st, slot) || edge_suspect(st, behind) || mute;
-    const bool edge = edge_welded(st, slot) || edge_welded(st, behind);
-    /* Dead and open again, the cause of a weld is gone and the latch alone remains. */
-    const bool welded = ((gc->welded || edge_welded(st, slot)) && !dead_and_open(st, slot)) ||
-                        (edge_welded(st, behind) && !dead_and_open(st, behind));
-    if ((gc->welded || edge) &&
-        (st->s->slot[slot].latched & FAULT_BIT(FAULT_CONTACTOR_WELDED)) == 0) {
-        st->s->slot[slot].latched |= FAULT_BIT(FAULT_CONTACTOR_WELDED);
-        interlock_note(st, gc->welded ? RULE_G6 : RULE_T7, slot, COMPONENT_NONE);
-    }
-    return fault_if(welded, FAULT_CONTACTOR_WELDED) | fault_if(suspect, FAULT_CONTACTOR_FEEDBACK) |
-           fault_if(gc->stuck && gc->against >= EVIDENCE, FAULT_CONTACTOR_STUCK_OPEN) |
-           fault_if(!edge_welded(st, slot) && (boundary_at_fault(&book[CONTACTOR_MC]) ||
-                                               boundary_at_fault(&book[CONTACTOR_BC])),
-                    FAULT_BOUNDARY) |
-           (st->s->slot[slot].faults & FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED)); /* boot.c */
 }
 
 /* Faults whose cause is the interlocks' own book, forgotten with the clearing. */
@@ -289,7 +242,10 @@ uint64_t interlock_may_not_clear(const struct interlock_state *s, const struct c
     const bool cleared = behind < slot && (in->clear_faults[behind] & by_weld) != 0;
     const bool fused =
         book[CONTACTOR_MC].welded && (!book[CONTACTOR_BC].fitted || book[CONTACTOR_BC].welded);
-    if (behind != slot && fused && !cleared) {
+    /* Where the neighbour goes on as one with this slot (edge_fused) nothing of it is latched: its book is cleared here. */
+    const bool with_it = s->slot[behind].edge_fused && !boundary_holds(&book[CONTACTOR_MC]) &&
+                         !boundary_holds(&book[CONTACTOR_BC]);
+    if (behind != slot && fused && !cleared && !with_it) {
         kept |= latched & FAULT_BIT(FAULT_CONTACTOR_WELDED);
     }
     if (boundary_holds(&own->contactor[CONTACTOR_MC]) ||
@@ -308,7 +264,7 @@ static void forget(struct contactor_book *book, bool weld, bool stuck) {
  * causes are looked at, and comes back with the next contradiction. */
 static void clear(struct step *st, uint32_t slot, uint64_t wanted) {
     struct interlock_slot *own = &st->s->slot[slot];
-    if ((wanted & by_weld) != 0 && !dead_and_open(st, slot)) {
+    if ((wanted & by_weld) != 0 && !faults_dead_and_open(st, slot)) {
         interlock_note(st, RULE_G6, slot, COMPONENT_NONE);
         wanted &= ~by_weld;
     }
@@ -319,7 +275,10 @@ static void clear(struct step *st, uint32_t slot, uint64_t wanted) {
         const bool mn = module && kind >= CONTACTOR_MN0;
         forget(&own->contactor[kind], weld || mn, stuck || mn);
     }
+    struct interlock_slot *behind = &st->s->slot[slot_before(st, slot)];
     for (unsigned kind = CONTACTOR_MC; kind <= CONTACTOR_BC; ++kind) {
+        struct contactor_book *book = &behind->contactor[kind];
+        forget(book, weld && behind->edge_fused && !boundary_holds(book), false);
         const bool boundary = (wanted & FAULT_BIT(FAULT_BOUNDARY)) != 0;
         forget(&own->contactor[kind], boundary && !boundary_holds(&own->contactor[kind]), boundary);
     }
@@ -352,6 +311,11 @@ bool faults_only_estop(const struct step *st, uint32_t slot) {
     return (by_button ? demanding & ~chain : demanding) == FAULT_BIT(FAULT_ESTOP);
 }
 
+/* true when a weld is all that demands an emergency */
+bool faults_only_weld(const struct interlock_slot *own) {
+    return ((own->faults | own->latched) & emergencies) == FAULT_BIT(FAULT_CONTACTOR_WELDED);
+}
+
 /* A person must come, or the PLC does not answer (contract section 2): it is told FORCE_ALL_OFF, not only zeros. */
 bool faults_force_off(const struct interlock_slot *own) {
     const uint64_t forcing = (emergencies & latching) | FAULT_BIT(FAULT_PLC_ACK);
@@ -370,7 +334,7 @@ void faults_slot(struct step *st, uint32_t slot) {
     }
     uint64_t active = own->faults & FAULT_BIT(FAULT_LATCH_UNKNOWN);
     active |= plc_faults(st, slot) | module_faults(st, slot) | faults_session(st, slot);
-    active |= contactor_faults(st, slot); /* after the session's, which may find a weld (G7) */
+    active |= faults_contactor(st, slot); /* after the session's, which may find a weld (G7) */
     own->faults = active;
     /* a module's own alarm passes by itself; module.c latches what does not (a stuck or welded MN) */
     own->latched |= active & latching & ~(estop | FAULT_BIT(FAULT_MODULE_FAULT));

@@ -14,21 +14,13 @@ struct flow {
     int64_t silent_ma; /* of modules that are out of command */
 };
 
-static uint32_t first_of(const struct step *st, uint32_t slot) {
-    uint32_t at = slot;
-    while (st->edge_hold[slot_before(st, at)] && slot_before(st, at) != slot) {
-        at = slot_before(st, at);
-    }
-    return at;
-}
-
 /* The sum of the side that has no gun; of the larger one where no gun is, or two are. */
 int64_t flow_beyond_ma(const struct step *st, uint32_t slot) {
     const uint32_t joined = st->hold[st->component_hold[slot]].slots;
     const uint16_t gc = KIND_BIT(CONTACTOR_GC);
     int64_t sum_ma[2] = {0, 0};
     uint32_t guns[2] = {0, 0};
-    uint32_t at = first_of(st, slot);
+    uint32_t at = topology_first(st, slot);
     unsigned side = 0;
     for (uint32_t n = 0; n < joined; ++n, at = slot_after(st, at)) {
         sum_ma[side] += st->view[at].set_sum_ma;
@@ -131,7 +123,7 @@ void flow_apply(struct step *st) {
         if (power->guns != 1 || power->gun != slot || joined == 1) {
             continue;
         }
-        const uint32_t behind = (slot + st->slots - first_of(st, slot)) % st->slots;
+        const uint32_t behind = (slot + st->slots - topology_first(st, slot)) % st->slots;
         limit_side(st, slot, behind, false);
         limit_side(st, slot, joined - 1 - behind, true);
     }

@@ -26,10 +26,7 @@ bool gun_current(const struct step *st, uint32_t slot, int32_t *current_ma) {
         return true;
     }
     int64_t sum_ma = 0;
-    uint32_t at = slot;
-    while (st->edge_hold[slot_before(st, at)] && slot_before(st, at) != slot) {
-        at = slot_before(st, at);
-    }
+    uint32_t at = topology_first(st, slot);
     const uint32_t joined = st->hold[st->component_hold[slot]].slots;
     for (uint32_t n = 0; n < joined; ++n, at = slot_after(st, at)) {
         if (!add_modules(st, at, &sum_ma)) {

@@ -96,6 +96,7 @@ struct interlock_slot {
     /* the boundary to the clockwise neighbour */
     bool
         edge_closed; /* the way it goes: true from the command that begins to close it to the one that begins to open it */
+    bool edge_fused; /* T7: it welded when it was to open; the slots beside it are one */
     bool edge_lent;  /* it was commanded to conduct and has not been confirmed open since */
     bool
         edge_locked; /* E4: it cannot change now: a contactor at fault or unreadable, a slot beside it out of service */

@@ -157,6 +157,7 @@ void contactor_change(struct step *st, uint32_t slot, unsigned kind, bool closed
 void topology_evaluate(struct step *st);
 void topology_count(struct step *st);
 void topology_sure(struct step *st); /* again, after commands of this step */
+uint32_t topology_first(const struct step *st, uint32_t slot);
 bool topology_alone(const struct step *st, uint32_t slot, bool closing);
 
 /* --- faults.c */
@@ -164,8 +165,12 @@ void faults_estop(struct step *st);
 void faults_slot(struct step *st, uint32_t slot);
 void faults_demand(struct step *st, uint32_t slot); /* the stop they demand */
 bool faults_only_estop(const struct step *st, uint32_t slot);
+bool faults_only_weld(const struct interlock_slot *own);
 bool faults_force_off(const struct interlock_slot *own);
 uint64_t faults_latching(void);
+bool faults_dead_and_open(const struct step *st, uint32_t slot);
+/* --- faults_contactor.c */
+uint64_t faults_contactor(struct step *st, uint32_t slot);
 /* --- faults_session.c: those of a vehicle's session */
 uint64_t faults_session(struct step *st, uint32_t slot);
 /* --- boot.c */

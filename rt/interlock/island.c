@@ -23,10 +23,18 @@ static uint64_t shared_faults(const struct step *st, uint32_t slot) {
     return unread ? found & ~chain : found;
 }
 
+/* T7: the slot of a fused pair that serves nobody any more cannot leave; its weld alone is no reason to stop the other. */
+static bool is_fused_out(const struct step *st, uint32_t slot) {
+    const struct interlock_slot *own = &st->s->slot[slot];
+    const bool fused = own->edge_fused || st->s->slot[slot_before(st, slot)].edge_fused;
+    return fused && faults_only_weld(own);
+}
+
 static bool overdue(struct step *st, uint32_t slot, const struct joint *joint) {
     struct interlock_slot *own = &st->s->slot[slot];
     const bool beside = joint->served && !gun_commanded(st, slot);
-    return interlock_held(&own->edge_overdue_us, beside && own->stop == STOP_CLASS_EMERGENCY,
+    return interlock_held(&own->edge_overdue_us,
+                          beside && own->stop == STOP_CLASS_EMERGENCY && !is_fused_out(st, slot),
                           st->now_us, OVERDUE * st->config->interlock.t_open_ms);
 }
 
@@ -37,14 +45,14 @@ void island_faults(struct step *st) {
     }
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         struct joint *joint = slot_joint(st, slot);
-        joint->served = joint->served || gun_commanded(st, slot);
+        joint->served |= gun_commanded(st, slot);
     }
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         struct joint *joint = slot_joint(st, slot);
         if (joint->lent) {
             joint->shared |= shared_faults(st, slot);
-            joint->unreachable = joint->unreachable || module_unreachable(st, slot);
-            joint->overdue = overdue(st, slot, joint) || joint->overdue;
+            joint->unreachable |= module_unreachable(st, slot);
+            joint->overdue |= overdue(st, slot, joint);
         }
     }
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
@@ -64,12 +72,12 @@ void island_faults(struct step *st) {
 static void look_at_gun(struct step *st, uint32_t slot, struct joint *joint) {
     const struct interlock_slot *own = &st->s->slot[slot];
     const bool emergency = own->stop == STOP_CLASS_EMERGENCY || own->demand == STOP_CLASS_EMERGENCY;
-    joint->emergency = joint->emergency || emergency;
-    joint->leaving = joint->leaving || own->demand != STOP_CLASS_NONE;
-    joint->served = joint->served || st->out->slot[slot].gc;
-    joint->waits = joint->waits || (st->out->slot[slot].gc && emergency);
-    joint->checking = joint->checking || st->view[slot].stage == HLC_STAGE_CABLE_CHECK ||
-                      st->view[slot].stage == HLC_STAGE_PRECHARGE;
+    joint->emergency |= emergency;
+    joint->leaving |= own->demand != STOP_CLASS_NONE;
+    joint->served |= st->out->slot[slot].gc;
+    joint->waits |= (st->out->slot[slot].gc && emergency);
+    joint->checking |= st->view[slot].stage == HLC_STAGE_CABLE_CHECK ||
+                       st->view[slot].stage == HLC_STAGE_PRECHARGE;
 }
 
 /* After the guns have been decided, before the boundaries are. */
@@ -88,10 +96,10 @@ void island_look(struct step *st) {
         if ((st->view[slot].hold & st->view[slot].fitted & KIND_BIT(CONTACTOR_GC)) != 0) {
             look_at_gun(st, slot, joint);
         } else {
-            joint->arriving = joint->arriving || st->s->slot[slot].plugged_since_us != 0;
+            joint->arriving |= st->s->slot[slot].plugged_since_us != 0;
         }
-        joint->emergency = joint->emergency || st->hold[st->component_hold[slot]].guns > 1;
-        joint->checking = joint->checking || insulation_testing(st, slot);
+        joint->emergency |= st->hold[st->component_hold[slot]].guns > 1;
+        joint->checking |= insulation_testing(st, slot);
         if (st->edge_hold[slot] &&
             st->component_sure[slot] != st->component_sure[slot_after(st, slot)]) {
             ++joint->unsettled;

@@ -55,6 +55,7 @@ void topology_evaluate(struct step *st) {
         st->edge_hold[slot] = edge(view, view->hold);
         st->edge_stray[slot] = edge(view, view->stray);
         own->edge_lent = own->edge_lent && st->edge_hold[slot];
+        own->edge_fused = own->edge_fused && st->edge_stray[slot];
         st->lent = st->lent || own->edge_lent;
     }
     label(st->edge_may, st->slots, st->component_may);
@@ -86,10 +87,10 @@ static void count_joint(struct step *st, uint32_t slot) {
     struct joint *joint = slot_joint(st, slot);
     joint->set_ma += st->view[slot].set_sum_ma;
     joint->staged = (uint16_t)(joint->staged + st->view[slot].staged);
-    joint->stray = joint->stray || st->edge_stray[slot];
+    joint->stray |= st->edge_stray[slot] && !st->s->slot[slot].edge_fused;
     if (st->s->slot[slot].edge_lent) {
         joint->lent = true;
-        st->may[st->component_may[slot]].lent = true;
+        st->may[st->component_may[slot]].lent |= !st->s->slot[slot].edge_fused;
     }
 }
 
@@ -110,6 +111,15 @@ void topology_count(struct step *st) {
     }
 }
 
+/* The slot at the counter-clockwise end of its island; in a ring that conducts everywhere, the next one. */
+uint32_t topology_first(const struct step *st, uint32_t slot) {
+    uint32_t at = slot;
+    while (st->edge_hold[slot_before(st, at)] && slot_before(st, at) != slot) {
+        at = slot_before(st, at);
+    }
+    return at;
+}
+
 /* T1, T2, T4 for a gun that is closed or asks to be: is there another on its island? A running gun is not stopped because
  * the vehicle of a slot that it borrows from goes on to its cable check early: that slot's GC stays open (T1), its inlet
  * is dead, and its boundaries are opening. Where anything conducts against its command the stage counts. */
@@ -119,11 +129,11 @@ bool topology_alone(const struct step *st, uint32_t slot, bool closing) {
     const struct island *island =
         closing ? &st->may[st->component_may[slot]] : &st->hold[st->component_hold[slot]];
     const bool own_gun = ((closing ? view->may : view->hold) & gc) != 0;
-    const bool own_live = closing ? st->s->slot[slot].live : view->live_hold || view->staged;
+    const bool own_live = closing ? st->s->slot[slot].live : view->live_hold;
     const struct joint *joint = &st->joint[st->component_hold[slot]];
     uint32_t others = island->live - (own_live ? 1u : 0u);
     if (!closing && joint->lent && !joint->stray) {
-        others -= joint->staged - (view->staged ? 1u : 0u);
+        others -= joint->staged;
     }
     return island->guns == (own_gun ? 1 : 0) && others == 0 && !(closing && st->ring_closed);
 }
