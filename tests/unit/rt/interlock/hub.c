@@ -392,3 +392,25 @@ void hub_assert_all_off(const struct hub *hub, uint32_t slot) {
     }
     assert_false(out->permit);
 }
+
+struct hub *hub_island(bool bc) {
+    struct hub *hub = hub_new(5, 2, bc);
+    hub_run(hub, 500);
+    hub_charging(hub, 0, 400000, 10000);
+    hub_lend(hub, 1, 0, 400000, 10000);
+    hub_lend(hub, 4, 4, 400000, 10000);
+    assert_int_equal(hub->image.slot[0].gun_ma.value, 60000);
+    return hub;
+}
+
+void hub_assert_parted(const struct hub *hub) {
+    for (uint32_t slot = 0; slot < hub->config.slots; ++slot) {
+        assert_false(hub->out.slot[slot].mc || hub->out.slot[slot].bc);
+    }
+}
+
+void hub_assert_goes_on(const struct hub *hub) {
+    assert_true(hub->out.slot[0].gc);
+    assert_int_equal(hub_sum_ma(hub, 0), 20000);
+    assert_int_equal(hub->state.slot[0].stop, STOP_CLASS_NONE);
+}

@@ -65,6 +65,10 @@ void hub_close(struct hub *hub, uint32_t edge); /* asks for both contactors, lon
 void hub_open(struct hub *hub, uint32_t edge);
 /* Slot lends to the gun that charges beside it over edge: precharged, joined, then ma per module. */
 void hub_lend(struct hub *hub, uint32_t slot, uint32_t edge, int32_t mv, int32_t ma);
+/* Ring of 5: 0 charges at 400 V with 10 A per module; 1 lends over boundary 0, 4 over boundary 4, as much each. */
+struct hub *hub_island(bool bc);
+void hub_assert_parted(const struct hub *hub);  /* no boundary is commanded closed */
+void hub_assert_goes_on(const struct hub *hub); /* slot 0 of that island, with its own modules */
 bool hub_joined(const struct hub *hub, uint32_t edge); /* commanded to conduct */
 
 void hub_all_charging(struct hub *hub); /* every gun, at 400 V and 10 A per module */
