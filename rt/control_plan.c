@@ -9,8 +9,8 @@
 
 static bool slot_sound(const struct control *c, uint32_t slot, const struct proposal_slot *p) {
     if (p->owner < -1 || p->owner >= (int32_t)c->config->slots || p->budget_w < 0 ||
-        p->offered_w < 0 || p->capacity_w < 0 || p->guide_now_w < 0 || p->guide_later_w < 0 ||
-        (unsigned)p->reason >= LIMIT_REASON_COUNT) {
+        p->offered_w < 0 || p->set_mv < 0 || p->set_mv > SET_MV_MAX || p->capacity_w < 0 ||
+        p->guide_now_w < 0 || p->guide_later_w < 0 || (unsigned)p->reason >= LIMIT_REASON_COUNT) {
         return false;
     }
     for (uint32_t j = 0; j < c->config->slot[slot].module_count; j++) {

@@ -96,9 +96,11 @@ struct proposal_slot {
     bool
         reclaim; /* wanted back at once by an arriving gun, a departure or a fault: the dwell of this slot's own
                          boundary is waived; also set on the arriving slot itself while it is not home */
-    bool suspended;     /* gets nothing for now: not enough for every vehicle's least power */
-    int16_t owner;      /* slot index whose gun this slot's modules feed, -1 none */
-    int32_t budget_w;   /* of this slot's gun */
+    bool suspended;   /* gets nothing for now: not enough for every vehicle's least power */
+    int16_t owner;    /* slot index whose gun this slot's modules feed, -1 none */
+    int32_t budget_w; /* of this slot's gun */
+    /* set voltage of this gun's island, a little above the measured one; 0: as the vehicle says */
+    int32_t set_mv;
     int32_t capacity_w; /* what the modules of this gun's island could give it now */
     enum limit_reason reason;
     int32_t offered_w; /* what the gun could get if the vehicle wanted more */

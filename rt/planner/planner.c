@@ -238,6 +238,7 @@ static void write_gun(struct step *st, uint32_t gun) {
     }
     const int32_t total_ma = granted_ma(st, gun);
     out->budget_w = (int32_t)((int64_t)total_ma * w->now_mv / 1000000);
+    out->set_mv = w->set_mv;
     collect(st, gun);
     modules_choose(&st->state->modules, st->in, &st->island, gun, total_ma);
     setpoints_write(st->in, &st->island, &st->state->modules, w->set_mv, total_ma, st->out);

@@ -44,6 +44,16 @@ static void follow_voltage(struct gun *g, const struct gun_inputs *in) {
     g->set_mv = mv > 0 ? mv : 0;
 }
 
+/* The plan's set voltage, within what the vehicle's allows: it stays close above the bus, so that the site's books (S12) do
+ * not count power that never flows. One below the bus would starve the vehicle and is not taken. */
+static void follow_plan_voltage(struct gun *g, const struct gun_inputs *in,
+                                const struct gun_view *v) {
+    const int32_t mv = in->proposal->set_mv;
+    if (v->bus_known && mv > v->bus_mv && v->bus_mv >= in->config->interlock.v_safe_mv) {
+        g->set_mv = least(g->set_mv, mv);
+    }
+}
+
 /* The most the vehicle, its cable and the connector take now. Without fresh targets nothing. */
 static int32_t vehicle_limit_ma(const struct gun_inputs *in) {
     const struct image_slot *image = in->image;
@@ -135,6 +145,7 @@ static void serve(struct gun *g, const struct gun_inputs *in, const struct gun_v
     int32_t wanted_ma = 0;
     follow_voltage(g, in);
     if (fresh) {
+        follow_plan_voltage(g, in, v);
         const int64_t shares_ma = take_shares(g, in, able) + in->lent_ma;
         wanted_ma = shares_ma < vehicle_ma ? (int32_t)shares_ma : vehicle_ma;
     }

@@ -269,8 +269,32 @@ static void test_negative_targets_are_zero(void **state) {
     assert_int_equal(b->gun.set_mv, 0);
 }
 
+/* The plan's voltage lowers the vehicle's and never raises it; below the bus it is not taken, nor when the plan is late. */
+static void test_set_voltage_follows_the_plan_between_bus_and_target(void **state) {
+    struct bench *b = *state;
+    assert_true(bench_bring_to(b, GUN_STATE_CHARGING));
+    bench_run_ms(b, 2000);
+    const int32_t target_mv = b->gun.set_mv;
+    const int32_t bus_mv = b->image.bus_mv.value;
+    assert_true(bus_mv > 300000 && bus_mv + 5000 < target_mv);
+    b->proposal.set_mv = bus_mv + 4000;
+    bench_run_ms(b, 50);
+    assert_int_equal(b->gun.set_mv, bus_mv + 4000);
+    assert_int_equal(b->request.module[0].set_mv, bus_mv + 4000);
+    b->proposal.set_mv = target_mv + 20000;
+    bench_run_ms(b, 50);
+    assert_int_equal(b->gun.set_mv, target_mv);
+    b->proposal.set_mv = bus_mv - 1;
+    bench_run_ms(b, 50);
+    assert_int_equal(b->gun.set_mv, target_mv);
+    b->proposal.set_mv = 0;
+    bench_run_ms(b, 50);
+    assert_int_equal(b->gun.set_mv, target_mv);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_set_voltage_follows_the_plan_between_bus_and_target, setup),
         cmocka_unit_test_setup(test_module_joins_at_bus_voltage_with_little_current_then_closes,
                                setup),
         cmocka_unit_test_setup(
