@@ -1020,7 +1020,7 @@ def attempt(name, options):
             text = str(error)[:2500].replace("\n", "\n  ")
             serious, stall_ms = getattr(error, "serious", []), getattr(error, "stall_ms", 0.0)
             if left == 0 or serious or stall_ms < STALL_MS:
-                print("not ok %s: %s" % (name, "; ".join([text, *serious])), flush=True)
+                print("not ok %s: %s (longest stall of the machine %.0f ms)" % (name, "; ".join([text, *serious]), stall_ms), flush=True)
                 return False
             print("retried %s: the machine stood still for %.0f ms: %s" % (name, stall_ms, text), flush=True)
     return False

@@ -121,7 +121,7 @@ class Scene:
     """A running hub with what the scenarios ask of it, and what must hold at its end:
     unloaded   no contactor switched a load
     excused    the kinds of would-be hazards that the scenario's faults may cause and the judge then excuses (judge.c)
-    rejected   proposals of the planner that the guard may have refused in the last life of rt
+    rejected   proposals of the planner that the guard may have refused
     overruns   False: the planner is kept from running"""
 
     def __init__(self, name, options, plant_args=("--handshake", "fast"), config=None, unloaded=False, rt_program=None, excused=(), rejected=0,
@@ -173,7 +173,7 @@ class Scene:
             print("# " + line)
         # for who decides whether to try again: what no stall of the machine excuses, and how long it provably stood still
         failure.serious = getattr(failure, "serious", []) + serious + self.serious_end(codes)
-        failure.stall_ms = max(getattr(failure, "stall_ms", 0.0), self.options.probe.worst_ms(self.began_ns), self.report().get("late_worst_ms", 0.0))
+        failure.stall_ms = max(getattr(failure, "stall_ms", 0.0), self.stall_ms(self.report()))
         if error is None:
             raise failure
 
@@ -184,6 +184,11 @@ class Scene:
                 return json.load(f)
         except (OSError, ValueError):
             return {}
+
+    def stall_ms(self, report=None):
+        """The longest that this machine provably stood still since the scene began."""
+        report = report if report is not None else self.hub.plant_ask(cmd="report")
+        return max(self.options.probe.worst_ms(self.began_ns), report.get("late_worst_ms", 0.0))
 
     def serious(self, status):
         """What no stall of the machine excuses, while the hub still runs."""
@@ -239,9 +244,10 @@ class Scene:
             for g in status["guns"]:
                 for c in g["contactors"]:
                     expect(c["loaded_operations"] == 0, "loaded operations of gun %d" % g["connector"], c)
-        rejected = self.log.of("proposal_rejected")
-        expect(max(status["proposals_rejected"], len(rejected)) <= self.rejected, "proposals rejected", status["proposals_rejected"],
-               [e["text"] for e in rejected[:8]])
+        expect(status["proposals_rejected"] <= self.rejected, "proposals rejected", status["proposals_rejected"])
+        # Single requests may be refused when guard and planner see different moments, which only a stall makes far apart.
+        refused = self.log.of("proposal_rejected")
+        expect(len(refused) <= self.rejected or self.stall_ms() >= STALL_MS, "requests refused", [e["text"] for e in refused[:8]])
         if self.overruns and not status["flags"]["no_fifo"]:
             slow = [e for e in self.log.of("overrun", since_ns=self.ready_ns) if not self.options.probe.explains(e)]
             expect(not slow, "cycles missed that no stall of the machine explains", [(e["mono_ns"], e["text"]) for e in slow[:8]])
