@@ -172,6 +172,7 @@ void control_proposal(struct control *c, const struct proposal *proposal, int64_
     c->proposal.seq = proposal->seq;
     c->proposal.input_us = proposal->input_us;
     c->proposal.slots = proposal->slots;
+    c->proposal.guide_slot = proposal->guide_slot;
     memcpy(c->proposal.slot, proposal->slot, c->config->slots * sizeof proposal->slot[0]);
     c->have_proposal = true;
 }

@@ -2,7 +2,8 @@
  *
  * Whole vehicles are suspended, the worst class first; inside a class in turn, so that nobody waits for ever: after each
  * rotation as many of those served as there are waiting go to the end of the queue, who was served longest first.
- * Who was suspended stays so for SCARCITY_PAUSE_US, so that a limit that flickers does not make vehicles flicker.
+ * Who was suspended stays so for SCARCITY_PAUSE_US, so that a limit that flickers does not make vehicles flicker; less than
+ * the five seconds after which many vehicles give up.
  */
 #ifndef RINGMAIN_RT_PLANNER_SCARCITY_H
 #define RINGMAIN_RT_PLANNER_SCARCITY_H
@@ -10,7 +11,7 @@
 #include "shm/base.h"
 
 #define SCARCITY_CLASSES  8
-#define SCARCITY_PAUSE_US 10000000
+#define SCARCITY_PAUSE_US 3000000
 
 struct scarcity {
     int64_t queue_us[RM_SLOTS_MAX];      /* place in the queue of its class; 0 not in it */

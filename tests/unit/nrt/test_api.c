@@ -448,6 +448,9 @@ static void test_status_json_unmeasured_values_are_null_and_words_are_words(void
     status.slot[0].session_id = 0xbeef;
     status.slot[1].gun_state = GUN_STATE_AVAILABLE;
     status.slot[1].soc_pct = 255;
+    status.slot[1].owner = -1;
+    status.guide_slot = 1;
+    status.slot[1].guide_now_w = 120000;
     json_init(&w, text, sizeof text);
     json_object(&w, NULL);
     status_json(&w, &status, &config, 3000000000);
@@ -469,7 +472,12 @@ static void test_status_json_unmeasured_values_are_null_and_words_are_words(void
     assert_string_equal(cJSON_GetArrayItem(cJSON_GetObjectItem(gun, "faults"), 0)->valuestring,
                         "IMD_LOW");
     assert_string_equal(cJSON_GetObjectItem(gun, "session_id")->valuestring, "000000000000beef");
+    assert_int_equal(cJSON_GetObjectItem(gun, "owner_slot")->valueint, 0);
+    const cJSON *guide = cJSON_GetObjectItem(root, "guide");
+    assert_int_equal(cJSON_GetObjectItem(guide, "connector")->valueint, 2);
+    assert_int_equal(cJSON_GetObjectItem(guide, "now_w")->valueint, 120000);
     gun = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "guns"), 1);
+    assert_true(cJSON_IsNull(cJSON_GetObjectItem(gun, "owner_slot")));
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(gun, "soc_pct")));
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(gun, "fault")));
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(gun, "session_id")));

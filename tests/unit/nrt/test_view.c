@@ -164,6 +164,34 @@ static void test_view_at_80_columns_shows_what_an_operator_needs(void **state) {
     assert_null(strchr(page, '\x1b'));
 }
 
+static void test_view_next_driver_is_told_where_to_go_while_the_gun_is_free(void **state) {
+    (void)state;
+    make_hub();
+    status.guide_slot = 7;
+    status.slot[7].guide_now_w = 180000;
+    status.slot[7].guide_later_w = 240000;
+    (void)render(100, 0, FRAME_PLAIN, false);
+    assert_non_null(strstr(page, "next    gun 8  180.0 kW now, 240.0 kW in 10 min"));
+    status.slot[7].gun_state = GUN_STATE_PLUGGED;
+    (void)render(100, 0, FRAME_PLAIN, false);
+    assert_null(strstr(page, "in 10 min"));
+    status.guide_slot = -1;
+    (void)render(100, 0, FRAME_PLAIN, false);
+    assert_null(strstr(page, "in 10 min"));
+    status.guide_slot = 200; /* nonsense from shared memory */
+    (void)render(100, 0, FRAME_PLAIN, false);
+    assert_null(strstr(page, "in 10 min"));
+}
+
+static void test_view_suspended_vehicle_waits_for_a_reason(void **state) {
+    (void)state;
+    make_hub();
+    status.slot[2].flags |= STATUS_SLOT_SUSPENDED;
+    status.slot[2].limit_reason = LIMIT_REASON_GRID;
+    (void)render(100, 0, FRAME_PLAIN, false);
+    assert_non_null(strstr(page, "waits: grid"));
+}
+
 static void test_view_abnormal_conditions_are_loud(void **state) {
     (void)state;
     make_hub();
@@ -254,6 +282,8 @@ int main(void) {
         cmocka_unit_test(test_view_any_status_stays_text_within_the_width),
         cmocka_unit_test(test_view_at_80_columns_shows_what_an_operator_needs),
         cmocka_unit_test(test_view_abnormal_conditions_are_loud),
+        cmocka_unit_test(test_view_next_driver_is_told_where_to_go_while_the_gun_is_free),
+        cmocka_unit_test(test_view_suspended_vehicle_waits_for_a_reason),
         cmocka_unit_test(test_view_too_many_guns_for_the_height_says_how_many_are_missing),
         cmocka_unit_test(test_view_without_status_shows_the_problem_and_the_events),
         cmocka_unit_test(test_event_print_shows_time_and_text_and_no_control_bytes),

@@ -239,7 +239,7 @@ static void test_malformed_proposals_are_rejected_and_counted(void **state) {
     static struct proposal p;
     const struct proposal good = {.seq = input_seq(), .input_us = hub->now_us, .slots = 2};
     unsigned rejected = 0;
-    for (unsigned kind = 0; kind < 8; kind++) {
+    for (unsigned kind = 0; kind < 13; kind++) {
         p = good;
         p.slot[0].owner = p.slot[1].owner = -1;
         switch (kind) {
@@ -251,6 +251,11 @@ static void test_malformed_proposals_are_rejected_and_counted(void **state) {
         case 5: p.slot[0].module[1].set_ma = -1; break;
         case 6: p.slot[0].module[0].set_mv = 1500001; break;
         case 7: p.slot[0].budget_w = -1; break;
+        case 8: p.slot[0].set_mv = -1; break;
+        case 9: p.slot[0].set_mv = 1500001; break;
+        case 10: p.slot[0].capacity_w = -1; break;
+        case 11: p.slot[1].guide_now_w = -1; break;
+        case 12: p.guide_slot = 2; break;
         }
         control_proposal(hub->control, &p, hub->now_us);
         rejected++;
