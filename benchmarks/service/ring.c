@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#define EVENT_S    10.0 /* the planner is called every cycle for this long after anything happened */
+#define EVENT_S    4.0 /* the planner is called every cycle for this long after anything happened */
 #define RISE_A_S   40.0 /* vehicles raise their target by 20 to 60 A/s */
 #define FALL_A_S   150.0
 #define PATIENCE_S 5.0 /* a vehicle without power for this long ends its session */
@@ -242,21 +242,25 @@ static void init(struct ring_hub *h, struct street *street, struct tally *tally,
     }
 }
 
-void ring_day(const struct day *day, double grid_w, bool guided, bool every_cycle,
-              struct street *street, struct tally *tally) {
+void ring_day(const struct day *day, const struct ring_options *options, struct street *street,
+              struct tally *tally) {
     static struct ring_hub h;
+    const double grid_w = options->grid_w;
     init(&h, street, tally, day);
     h.config.grid_limit_w = isinf(grid_w) ? RING_NO_LIMIT_W : (int64_t)grid_w;
+    if (options->operation_cost_kj >= 0) {
+        h.config.planner.operation_cost_kj = options->operation_cost_kj;
+    }
     const double limit_w = grid_w * h.config.modules.efficiency_permille / 1000;
     while (h.t < 2 * DAY_S && !(is_empty(&h) && h.street->next == day->visits)) {
         for (int i = 0; i < DAY_GUNS; i++) {
             follow_phase(&h, i);
         }
-        admit(&h, guided);
+        admit(&h, options->guided);
         ring_follow_edges(&h);
         plan(&h, grid_w);
         observe(&h);
-        const double dt = step_s(&h, every_cycle);
+        const double dt = step_s(&h, options->every_cycle);
         double site_w = 0;
         for (int i = 0; i < DAY_GUNS; i++) {
             site_w += charge(&h, i, dt);

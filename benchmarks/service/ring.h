@@ -10,13 +10,18 @@
 
 #include "benchmarks/service/tally.h"
 
-#define RING_CALM_S     1.0
+#define RING_CALM_S     2.0
 #define RING_START_S    19.5 /* plug to first current: sum of the phases of ring.c */
 #define RING_END_S      1.6 /* last current to the end of the session, when the driver comes back */
 #define RING_NO_LIMIT_W 1000000 /* "no grid limit": more than the modules take */
 
-/* grid_w: at the modules' input; INFINITY none. */
-void ring_day(const struct day *day, double grid_w, bool guided, bool every_cycle,
-              struct street *street, struct tally *tally);
+struct ring_options {
+    double grid_w; /* at the modules' input; INFINITY none */
+    bool guided;   /* drivers take the gun that the planner recommends */
+    bool every_cycle;
+    int operation_cost_kj; /* planner.operationCostKJ; negative: as configured by default */
+};
+void ring_day(const struct day *day, const struct ring_options *options, struct street *street,
+              struct tally *tally);
 
 #endif

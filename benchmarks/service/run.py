@@ -233,7 +233,7 @@ def whole(study, args):
     if args.full_seeds:
         every, calm = study.mean(("every-cycle", 120, 0))[0], statistics.mean(d["mean_min"] for d in study.days[("check", 120, 0)])
         result["calm_against_every_cycle_percent"] = round(100 * (calm / every - 1), 4)
-        lines += ["", "Planner called every 50 ms throughout instead of once a second while only batteries fill, same days: %.3f and %.3f min, %+.3f %%." % (
+        lines += ["", "Planner called every 50 ms throughout instead of every 2 s while only batteries fill, same days: %.3f and %.3f min, %+.3f %%." % (
             every, calm, result["calm_against_every_cycle_percent"])]
     print("\n".join(lines))
     plot(study, os.path.dirname(args.json))

@@ -13,7 +13,7 @@
 struct options {
     const char *topology;
     double sessions_per_day, grid_kw, from_hour, hours;
-    double start_s, end_s;
+    double start_s, end_s, operation_cost_kj;
     unsigned long first_seed, last_seed;
     bool guided, every_cycle, verbose;
 };
@@ -28,7 +28,8 @@ static int usage(const char *program) {
     fprintf(stderr,
             "usage: %s --topology NAME [--sessions N] [--grid-kw N] [--seeds FIRST LAST] "
             "[--from-hour N]\n"
-            "       [--hours N] [--start-s N] [--end-s N] [--guided] [--every-cycle] [--verbose]\n"
+            "       [--hours N] [--start-s N] [--end-s N] [--guided] [--every-cycle] "
+            "[--operation-cost-kj N] [--verbose]\n"
             "topologies: fixed pairs cabinets ideal-ring matrix pool ring full; --grid-kw 0: no "
             "limit\n",
             program);
@@ -40,9 +41,13 @@ static bool read_options(int argc, char **argv, struct options *o) {
         const struct {
             const char *name;
             double *value;
-        } numbers[] = {{"--sessions", &o->sessions_per_day}, {"--grid-kw", &o->grid_kw},
-                       {"--from-hour", &o->from_hour},       {"--hours", &o->hours},
-                       {"--start-s", &o->start_s},           {"--end-s", &o->end_s}};
+        } numbers[] = {{"--sessions", &o->sessions_per_day},
+                       {"--grid-kw", &o->grid_kw},
+                       {"--from-hour", &o->from_hour},
+                       {"--hours", &o->hours},
+                       {"--operation-cost-kj", &o->operation_cost_kj},
+                       {"--start-s", &o->start_s},
+                       {"--end-s", &o->end_s}};
         bool found = false;
         for (size_t k = 0; k < sizeof numbers / sizeof numbers[0] && i + 1 < argc; k++) {
             if (strcmp(argv[i], numbers[k].name) == 0) {
@@ -76,7 +81,11 @@ static bool read_options(int argc, char **argv, struct options *o) {
 static bool run(const struct options *o, const struct day *day, double grid_w,
                 struct street *street, struct tally *tally) {
     if (strcmp(o->topology, "ring") == 0) {
-        ring_day(day, grid_w, o->guided, o->every_cycle, street, tally);
+        const struct ring_options options = {.grid_w = grid_w,
+                                             .guided = o->guided,
+                                             .every_cycle = o->every_cycle,
+                                             .operation_cost_kj = (int)o->operation_cost_kj};
+        ring_day(day, &options, street, tally);
         return true;
     }
     if (strcmp(o->topology, "full") == 0) {
@@ -112,6 +121,7 @@ int main(int argc, char **argv) {
     static struct tally tally;
     struct options o = {.sessions_per_day = 120,
                         .hours = 24,
+                        .operation_cost_kj = -1,
                         .start_s = RING_START_S,
                         .end_s = RING_END_S,
                         .first_seed = 1,
