@@ -148,6 +148,15 @@ static bool is_blocked(const struct control *c, uint32_t slot, int64_t now_us) {
            contactor_may(&c->interlock, c->config, &c->image, slot, CONTACTOR_GC, now_us);
 }
 
+/* The guard lets no idle bus rise above the maximum of a vehicle that is still plugged in there. */
+static int32_t lend_max_mv(const struct control *c, uint32_t slot) {
+    const struct sample *maximum = &c->image.slot[slot].ev_max_mv;
+    const int64_t plugged_us = c->interlock.slot[slot].plugged_since_us;
+    return plugged_us != 0 && maximum->valid && maximum->at_us >= plugged_us && maximum->value > 0
+               ? maximum->value
+               : 0;
+}
+
 /* Locked: what holds a boundary as it is whoever asks. What merely delays it (current, dwell, a sequence under way) is
  * left to sequencer and guard. */
 static void fill_edge(const struct control *c, uint32_t slot, int64_t now_us,
@@ -216,6 +225,7 @@ void control_plan_input(const struct control *c, int64_t now_us, struct plan_inp
         s->bus_mv = fresh_or(&c->image.slot[i].bus_mv, now_us, 1000, 0);
         s->committed_w = committed_w(c, i);
         s->blocked = is_blocked(c, i, now_us);
+        s->lend_max_mv = lend_max_mv(c, i);
         fill_edge(c, i, now_us, &s->edge);
         s->module_count = config->slot[i].module_count;
         for (uint32_t j = 0; j < s->module_count; j++) {

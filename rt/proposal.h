@@ -39,6 +39,9 @@ struct plan_slot {
         arriving; /* a vehicle is plugged in that will need its home slot: nothing of it stays lent */
     bool blocked; /* its bus or modules cannot be lent now: own gun on it, boot hold, fault */
     bool free;    /* gun that the next driver could take */
+    int32_t
+        lend_max_mv; /* a vehicle still plugged in bears no more on this bus, were its GC welded: no island of a
+                            higher voltage can be joined; 0 no such bound */
     uint8_t priority_class; /* 0 highest, as the operator has it */
     uint8_t soc_pct;        /* 255 unknown */
     enum gun_state state;

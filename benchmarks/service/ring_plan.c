@@ -63,6 +63,7 @@ static void fill_gun(const struct ring_hub *h, int slot, struct plan_slot *out) 
     out->cable_max_ma = k->cable_max_current_ma;
     if (g->visit >= 0) {
         fill_vehicle(h, g, out);
+        out->lend_max_mv = out->ev_max_mv;
     }
 }
 

@@ -25,15 +25,18 @@ static void ask_edge(const struct plan_edge *e, struct partition_slot *out) {
     out->edge_cost = cost < 1000000 ? (uint32_t)cost : 1000000u;
 }
 
-static void ask_modules(const struct plan_slot *s, struct partition_slot *out) {
+/* joined: it conducts to somebody already, and what it would take to join does not matter any more. */
+static void ask_modules(const struct plan_slot *s, bool joined, struct partition_slot *out) {
+    const int32_t lend_max_mv = joined || s->lend_max_mv <= 0 ? INT32_MAX : s->lend_max_mv;
     out->modules =
         s->module_count < RM_MODULES_PER_SLOT_MAX ? s->module_count : RM_MODULES_PER_SLOT_MAX;
     for (uint32_t j = 0; j < out->modules; j++) {
         const struct plan_module *m = &s->module[j];
+        const int32_t max_mv = m->max_mv > 0 ? m->max_mv : INT32_MAX;
         out->module[j] = (struct partition_module){
             .max_w = m->healthy && m->capability_w > 0 ? m->capability_w : 0,
             .max_ma = m->capability_ma > 0 ? m->capability_ma : 0,
-            .max_mv = m->max_mv > 0 ? m->max_mv : INT32_MAX,
+            .max_mv = max_mv < lend_max_mv ? max_mv : lend_max_mv,
             .min_mv = m->min_mv};
     }
 }
@@ -78,7 +81,7 @@ void islands_ask(const struct islands_view *v, struct partition_input *out) {
     for (uint32_t i = 0; i < v->slots; i++) {
         const struct plan_slot *s = &v->in->slot[i];
         ask_gun(v, i, &out->slot[i]);
-        ask_modules(s, &out->slot[i]);
+        ask_modules(s, v->topology->feeds[i] >= 0, &out->slot[i]);
         ask_edge(&s->edge, &out->slot[i]);
         out->slot[i].blocked = s->blocked || s->arriving || v->topology->gun[i];
     }

@@ -234,6 +234,27 @@ static uint64_t input_seq(void) {
     return input.seq;
 }
 
+/* The guard lets the bus of an idle slot rise no higher than its plugged vehicle bears: the planner is told. */
+static void test_plan_input_names_what_a_finished_vehicle_bears(void **state) {
+    (void)state;
+    static struct plan_input input;
+    control_plan_input(hub->control, hub->now_us, &input);
+    assert_int_equal(input.slot[0].lend_max_mv, 0);
+    bench_charge(1);
+    assert_int_equal(bench_give(COMMAND_STOP, 0, STOP_REASON_REMOTE, ""), COMMAND_STATUS_OK);
+    assert_true(virtual_hub_reach(hub, 1, GUN_STATE_FINISHED, 20));
+    control_plan_input(hub->control, hub->now_us, &input);
+    struct plant_gun_state vehicle;
+    plant_slot_state(hub->plant, 0, &vehicle);
+    assert_true(vehicle.plugged && vehicle.ev_max_v > 300);
+    assert_int_equal(input.slot[0].lend_max_mv, (int32_t)(vehicle.ev_max_v * 1000));
+    assert_int_equal(input.slot[1].lend_max_mv, 0);
+    assert_int_equal(plant_unplug(hub->plant, 1, false), PLANT_OK);
+    virtual_hub_run(hub, 5);
+    control_plan_input(hub->control, hub->now_us, &input);
+    assert_int_equal(input.slot[0].lend_max_mv, 0);
+}
+
 static void test_malformed_proposals_are_rejected_and_counted(void **state) {
     (void)state;
     static struct proposal p;
@@ -578,6 +599,7 @@ int main(void) {
         TEST(test_unacknowledged_commands_end_the_session_and_need_nobody),
         TEST(test_latched_weld_stays_until_cleared_after_repair),
         TEST(test_planner_silent_ramps_down_then_stops),
+        TEST(test_plan_input_names_what_a_finished_vehicle_bears),
         TEST(test_malformed_proposals_are_rejected_and_counted),
         TEST(test_proposal_to_an_input_never_given_is_rejected_and_shuts_nobody_out),
         TEST(test_faulted_gun_that_stays_plugged_is_no_rejected_proposal),

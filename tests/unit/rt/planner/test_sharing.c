@@ -169,6 +169,25 @@ static void test_guidance_nothing_free_recommends_nothing(void **state) {
     assert_int_equal(f.out.guide_slot, -1);
 }
 
+/* A vehicle that is still plugged in at 3 after its session bears 390 V, the one at 2 has 400: the slot beyond is none. */
+static void test_sharing_slot_that_cannot_rise_that_high_is_not_counted_on(void **state) {
+    (void)state;
+    f.in.slot[3].state = GUN_STATE_FINISHED;
+    f.in.slot[3].free = false;
+    f.in.slot[3].lend_max_mv = 390000;
+    f.in.slot[1].state = GUN_STATE_FINISHED;
+    f.in.slot[1].free = false;
+    f.in.slot[1].lend_max_mv = 420000;
+    follower_charge(&f, 2, 110000);
+    seconds(30);
+    assert_false(f.out.slot[2].edge_closed);
+    assert_true(f.out.slot[1].edge_closed && f.out.slot[1].owner == 2);
+    f.in.slot[1].lend_max_mv = 390000; /* joined already: no reason to leave */
+    seconds(60);
+    assert_true(f.out.slot[1].edge_closed);
+    assert_int_equal(f.out.slot[2].capacity_w / 1000, 119);
+}
+
 /* Past mistake 2, on the ring: turned by k slots, the answer turns by k. */
 static void test_sharing_turning_the_ring_turns_the_answer(void **state) {
     (void)state;
@@ -229,6 +248,7 @@ int main(void) {
         TEST(test_guidance_recommends_the_gun_with_the_most_power),
         TEST(test_guidance_looks_ten_minutes_ahead),
         TEST(test_guidance_nothing_free_recommends_nothing),
+        TEST(test_sharing_slot_that_cannot_rise_that_high_is_not_counted_on),
         TEST(test_sharing_turning_the_ring_turns_the_answer),
         TEST(test_sharing_derating_comes_and_goes_with_its_cause),
     };
