@@ -267,7 +267,7 @@ const struct config_key config_table[] = {
         "total: the most power in sum; static: every gun from its own slot alone."),
     NUMBER("planner.holdingSeconds", HUB(planner.holding_s), "s", 1, 120, 10, 3600,
         "How long a new arrangement of slots is expected to last: its gain in kW times this must exceed what switching costs."),
-    NUMBER("planner.operationCostKJ", HUB(planner.operation_cost_kj), "kJ", 1, 60, 0, 10000,
+    NUMBER("planner.operationCostKJ", HUB(planner.operation_cost_kj), "kJ", 1, 2500, 0, 10000,
         "What one operation of a boundary contactor is worth."),
     NUMBER("planner.minPowerKW", HUB(planner.power_min_w), "kW", 1000, 3, 0, 50,
         "Least power of a vehicle: when the site cannot give it to all, some are suspended whole, by class and then in turn."),
