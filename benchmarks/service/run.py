@@ -7,6 +7,7 @@ The days are computed by ringmain-bench-service, one JSON line per topology, day
 """
 import argparse
 import concurrent.futures
+import hashlib
 import json
 import math
 import os
@@ -24,6 +25,7 @@ TITLES = {"fixed": "fixed: own two modules", "pairs": "pairs", "cabinets": "four
           "matrix": "full matrix", "pool": "ideal pool", "full": "full hub in virtual time"}
 SESSIONS = [60, 120, 180, 240]
 GRIDS = [0, 360]
+COSTS = [60, 1200, 2500, 4000]
 MARGIN = 0.02  # mean plugged minutes of the fast model against the full hub
 T95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26, 20: 2.09, 30: 2.05, 40: 2.02}  # two-sided, by number of seeds
 
@@ -41,22 +43,34 @@ def interval(values):
     return statistics.mean(values), t * statistics.stdev(values) / math.sqrt(len(values))
 
 
-def compute(binary, topology, sessions, grid, first, last, extra=()):
+def compute(binary, topology, sessions, grid, first, last, extra=(), keep=None):
     command = [os.path.join(binary, PROGRAM), "--topology", topology.replace("-guided", ""), "--sessions", str(sessions), "--grid-kw", str(grid),
                "--seeds", str(first), str(last), *extra]
     if topology.endswith("-guided"):
         command.append("--guided")
+    kept = keep and os.path.join(keep[0], hashlib.sha1((keep[1] + " ".join(command[1:])).encode()).hexdigest())
+    if kept and os.path.exists(kept):
+        with open(kept) as f:
+            return [json.loads(line) for line in f]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit("%s failed (%d): %s" % (" ".join(command), done.returncode, done.stderr[-1000:]))
     if done.stderr:
         print(done.stderr[-1000:], file=sys.stderr)
+    if kept:
+        with open(kept + ".new", "w") as f:
+            f.write(done.stdout)
+        os.rename(kept + ".new", kept)
     return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
 class Study:
-    def __init__(self, binary, jobs):
-        self.binary, self.pool, self.days = binary, concurrent.futures.ThreadPoolExecutor(jobs), {}
+    def __init__(self, binary, jobs, keep):
+        self.binary, self.pool, self.days, self.keep = binary, concurrent.futures.ThreadPoolExecutor(jobs), {}, None
+        if keep:  # days already computed by this very program are not computed again
+            os.makedirs(keep, exist_ok=True)
+            with open(os.path.join(binary, PROGRAM), "rb") as f:
+                self.keep = (keep, hashlib.sha1(f.read()).hexdigest())
 
     def add(self, topologies, sessions, grids, seeds, extra=(), name=None):
         """Starts the days; long ones singly so that they spread."""
@@ -66,7 +80,7 @@ class Study:
             for n in sessions:
                 for grid in grids:
                     for first in range(1, seeds + 1, chunk):
-                        waiting.append(((name or topology, n, grid), self.pool.submit(compute, self.binary, topology, n, grid, first, min(first + chunk - 1, seeds), extra)))
+                        waiting.append(((name or topology, n, grid), self.pool.submit(compute, self.binary, topology, n, grid, first, min(first + chunk - 1, seeds), extra, self.keep)))
         return waiting
 
     def gather(self, waiting):
@@ -137,6 +151,18 @@ def validation(study):
     head = ["day", "sessions", "plugged min, full / fast", "fast against full", "ops per boundary, full / fast", "merge p99 s, full / fast",
             "reclaim p99 s, full / fast", "hazards", "loaded ops", "site violations", "failed sessions"]
     return (["", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + lines if lines else []), worst
+
+
+def costs(study):
+    """What fewer operations cost the drivers."""
+    lines = ["", "### What an operation is worth: planner.operationCostKJ, 120 sessions a day, no grid limit, %d seeds" % len(study.days[("cost %d" % COSTS[0], 120, 0)]), "",
+             "| kJ | plugged min, mean | over the idealised ring, same days | ops per boundary and day |", "|---|---|---|---|"]
+    ideal = {d["seed"]: d["mean_min"] for d in study.days[("ideal-ring", 120, 0)]}
+    for cost in COSTS:
+        days = study.days[("cost %d" % cost, 120, 0)]
+        lines.append("| %d | %.2f | %+.1f %% | %.1f |" % (cost, statistics.mean(d["mean_min"] for d in days), 100 * statistics.mean(d["mean_min"] / ideal[d["seed"]] - 1 for d in days),
+                                                   statistics.mean(d["closings_per_boundary"] for d in days)))
+    return lines
 
 
 def figures(study):
@@ -218,22 +244,28 @@ def short(study):
 
 
 def whole(study, args):
-    waiting = study.add(["full"], [120], GRIDS, args.full_seeds) if args.full_seeds else []
-    waiting += study.add(["ring"], [120], GRIDS, args.full_seeds, name="check") if args.full_seeds else []
+    waiting = []
+    for grid, seeds in ((0, args.full_seeds), (360, (args.full_seeds + 1) // 2)):
+        if seeds:
+            waiting += study.add(["full"], [120], [grid], seeds) + study.add(["ring"], [120], [grid], seeds, name="check")
     if args.full_seeds:
-        waiting += study.add(["ring"], [120], [0], args.full_seeds, ("--every-cycle",), name="every-cycle")
+        waiting += study.add(["ring"], [120], [0], 1, ("--every-cycle",), name="every-cycle")
+    for cost in COSTS:
+        waiting += study.add(["ring"], [120], [0], min(args.seeds, 10), ("--operation-cost-kj", str(cost)), name="cost %d" % cost)
     study.gather(waiting + study.add(TOPOLOGIES, SESSIONS, GRIDS, args.seeds))
     lines = []
     for grid in GRIDS:
         lines += table(study, grid)
+    lines += costs(study)
     checks, _ = validation(study)
     if checks:
         lines += ["", "### The fast model beside the full hub, same days"] + checks
     result = figures(study)
     if args.full_seeds:
-        every, calm = study.mean(("every-cycle", 120, 0))[0], statistics.mean(d["mean_min"] for d in study.days[("check", 120, 0)])
+        every = study.mean(("every-cycle", 120, 0))[0]
+        calm = next(d["mean_min"] for d in study.days[("check", 120, 0)] if d["seed"] == 1)
         result["calm_against_every_cycle_percent"] = round(100 * (calm / every - 1), 4)
-        lines += ["", "Planner called every 50 ms throughout instead of every 2 s while only batteries fill, same days: %.3f and %.3f min, %+.3f %%." % (
+        lines += ["", "Planner called every 50 ms throughout instead of every 2 s while only batteries fill, same day: %.3f and %.3f min, %+.3f %%." % (
             every, calm, result["calm_against_every_cycle_percent"])]
     print("\n".join(lines))
     plot(study, os.path.dirname(args.json))
@@ -249,12 +281,13 @@ def main():
     parser.add_argument("--bin", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--json", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--seeds", type=int, default=20, help="days per cell")
-    parser.add_argument("--full-seeds", type=int, default=2, help="days at 120 sessions, with and without grid limit, also through the full hub; 0: none")
+    parser.add_argument("--full-seeds", type=int, default=2, help="days at 120 sessions also through the full hub, and half as many with a grid limit; 0: none")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--keep", metavar="FOLDER", help="keep finished days there, so that an interrupted study goes on where it was")
     parser.add_argument("--docs", action="store_true", help="put the tables into docs/service.md and the plot beside it")
     parser.add_argument("--short", action="store_true", help="the part that the tests run")
     args = parser.parse_args()
-    study = Study(args.bin, args.jobs)
+    study = Study(args.bin, args.jobs, args.keep)
     result, well = short(study) if args.short else (whole(study, args), True)
     entries = [{"topology": key[0], "sessions_per_day": key[1], "grid_kw": key[2], "days": len(days), "mean_min": round(study.mean(key)[0], 3),
                 "half_width_min": round(study.mean(key)[1], 3), **{f: round(study.mean(key, f)[0], 4) for f in (
