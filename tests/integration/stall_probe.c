@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define PERIOD_NS 5000000LL
-#define REPORT_NS 2000000LL
+#define REPORT_NS 1000000LL
 #define CPUS_MAX  64
 
 struct watch {

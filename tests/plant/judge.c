@@ -6,7 +6,8 @@
  *                 60 V), nor for the first contactor of a boundary pair: nothing flows before the second closes.
  *  opened-loaded  10 A. Excused within 2 s of a physical emergency in the same island: emergency stop, safety chain or
  *                 earth fault, PLC watchdog or a PLC that is dead, silent or corrupted on the wire, its bus off, control
- *                 pilot lost, over-voltage trip, an injected weld, false feedback or short circuit. Also excused: the contacts
+ *                 pilot lost, over-voltage trip, an injected weld, false feedback or short circuit, or the virtual hub
+ *                 itself kept from running for 100 ms, which the host must take for silence. Also excused: the contacts
  *                 that an injected fault itself moves, and MN of a module that no longer answers (rule M4 opens it).
  *  pilot          150 ms with GC closed: 100 ms of rule S9, release of the contactor (12 ms, measured late by 2 ms) and
  *                 the frame's way. While the host is silent the PLC's watchdog is what acts: 350 ms. While the wire of the PLC
@@ -88,6 +89,12 @@ void judge_emergency(struct plant *p, uint32_t slot, const char *why, int64_t no
     struct judge_slot *j = &p->slot[slot].judge;
     j->emergency_until_us = now_us + EMERGENCY_US;
     j->emergency = why;
+}
+
+void plant_stood_still(struct plant *p) {
+    for (uint32_t i = 0; i < p->slots; i++) {
+        judge_emergency(p, i, "virtual hub stood still", p->now_us);
+    }
 }
 
 /* Any slot of the island: a fault may change outputs there (rule S16), nowhere else. */

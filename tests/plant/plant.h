@@ -74,6 +74,9 @@ void plant_rx(struct plant *p, uint32_t interface, const struct can_frame *frame
 /* Advances the hub to now_us (internal step 1 ms) and appends its frames to tx. Steps of at most 100 ms keep a batch
  * from overflowing. */
 void plant_step(struct plant *p, int64_t now_us, struct frame_batch *tx);
+/* The caller was kept from stepping and its clock from moving, so long that the host has heard silence from every PLC:
+ * what the host then opens under load is excused, and counted, as after any other silence. */
+void plant_stood_still(struct plant *p);
 
 /* ---- what people do ---------------------------------------------------------------------------------------- */
 

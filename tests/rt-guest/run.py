@@ -121,7 +121,7 @@ def heard(*beginnings):
 # for who looks into a failure; empty when all held
 LOGS = """
 if [ -s /tmp/failed ]; then
-    for f in /tmp/hub/*/*.jsonl /tmp/hub/*/*.log /tmp/hub/*/plant.json; do
+    for f in /tmp/hub/stalls.log /tmp/hub/*/*.jsonl /tmp/hub/*/*.log /tmp/hub/*/plant.json; do
         [ -s $f ] && tail -c 60000 $f > /tmp/log && keep $(echo ${f#/tmp/hub/} | tr / -) /tmp/log
     done
 fi

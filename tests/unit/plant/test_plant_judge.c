@@ -157,6 +157,24 @@ static void test_judge_opened_by_plc_watchdog_is_excused_and_counted(void **stat
     host_destroy(h);
 }
 
+static void test_judge_opened_after_the_hub_stood_still_is_excused_for_two_seconds(void **state) {
+    (void)state;
+    struct host *h = host_create(2, &fast);
+    host_charge(h, 0);
+    host_charge(h, 1);
+    h->slot[0].serve = h->slot[1].serve = false;
+    plant_stood_still(h->plant);
+    h->slot[0].close[0] = false;
+    host_run(h, 100);
+    expect_none(h);
+    assert_int_equal(host_report(h).excused[PLANT_HAZARD_OPENED_LOADED], 1);
+    host_run(h, 2000);
+    h->slot[1].close[0] = false;
+    host_run(h, 100);
+    expect_only(h, PLANT_HAZARD_OPENED_LOADED, 1);
+    host_destroy(h);
+}
+
 static void test_judge_opened_elsewhere_during_emergency_is_called(void **state) {
     (void)state;
     struct host *h = host_create(2, &fast);
@@ -449,6 +467,7 @@ int main(void) {
         cmocka_unit_test(test_judge_opened_at_load_is_called),
         cmocka_unit_test(test_judge_opened_at_8_a_is_not_called),
         cmocka_unit_test(test_judge_opened_by_plc_watchdog_is_excused_and_counted),
+        cmocka_unit_test(test_judge_opened_after_the_hub_stood_still_is_excused_for_two_seconds),
         cmocka_unit_test(test_judge_opened_elsewhere_during_emergency_is_called),
         cmocka_unit_test(test_judge_two_vehicles_on_one_bus_is_called),
         cmocka_unit_test(test_judge_one_vehicle_on_two_slots_is_not_called),
