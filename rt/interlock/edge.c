@@ -216,7 +216,7 @@ static void guard_opening(struct step *st, uint32_t slot) {
         open_at_once(st, slot);
     } else if (leaves || own->edge_forced || !own->edge_closed) {
         open_next(st, slot, false);
-    } else if ((mc && !request->mc) || (bc && !request->bc)) {
+    } else if (!request->mc || (bc && !request->bc)) {
         open_next(st, slot, true);
     }
     st->edge_leaves[slot] = leaves || own->edge_forced || !own->edge_closed;
