@@ -251,6 +251,22 @@ static bool is_trim(uint16_t rule) {
     return rule == RULE_M4 || rule == RULE_M6 || rule == RULE_S12 || rule == RULE_S13;
 }
 
+/* A boundary is asked to close by a lender on its way in. One that the guard opens on its own account is still asked for
+ * in that step by a sequencer that does not know yet: no refusal. */
+static bool is_closing(const struct control *c, uint32_t edge) {
+    const uint32_t beyond = (edge + 1) % c->config->slots;
+    const uint32_t beside[] = {edge, beyond};
+    for (unsigned i = 0; i < 2; i++) {
+        const struct boundary *b = &c->ring.slot[beside[i]];
+        const bool over_it = b->toward == (i == 0 ? 1 : -1);
+        if (over_it &&
+            (b->state == BOUNDARY_STATE_CLOSING_MC || b->state == BOUNDARY_STATE_CLOSING_BC)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* While a gun charges and its power path is whole, its modules do what the planner proposed, and a boundary closes for
  * nobody else. All other requests are the sequencers': that a rule holds one back (the lock until the inlet is dead, a
  * failed module's contactor until its current has gone) is no news. */
@@ -260,7 +276,7 @@ static bool is_planners(const struct control *c, const struct interlock_note *no
     const struct request_slot *request = &c->request.slot[slot];
     const struct interlock_slot *own = &c->interlock.slot[slot];
     if (note->component == CONTACTOR_MC || note->component == CONTACTOR_BC) {
-        return note->component == CONTACTOR_MC ? request->mc : request->bc;
+        return is_closing(c, slot);
     }
     const bool setpoint = note->component >= CONTACTORS_PER_SLOT;
     const unsigned module =

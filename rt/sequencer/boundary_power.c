@@ -169,7 +169,8 @@ static void match(const struct boundary *b, const struct boundary_inputs *in,
     }
 }
 
-/* Just joined: the planner has not seen the modules there yet and has neither shares nor wishes for them. */
+/* Just joined: the planner has not seen the modules there yet and has neither shares nor wishes for them. On the way out
+ * they hold the bus until the boundary opens, or it would discharge under the owner's feet. */
 static void keep_converting(const struct boundary *b, uint8_t able, int32_t set_mv,
                             struct request_slot *own) {
     for (uint32_t j = 0; j < RM_MODULES_PER_SLOT_MAX; j++) {
@@ -193,10 +194,7 @@ static void share(struct boundary *b, const struct boundary_inputs *in, uint32_t
                 (int32_t)((int64_t)owner->set_ma * b->weight_ma[j] / owner->whole_ma);
         }
     }
-    if (b->state != BOUNDARY_STATE_JOINED) {
-        return;
-    }
-    if (in->now_us - b->since_us <= GUN_JOINED_US) {
+    if (b->state == BOUNDARY_STATE_UNLOADING || in->now_us - b->since_us <= GUN_JOINED_US) {
         keep_converting(b, able, owner->set_mv, own);
     } else if (boundary_is_fresh(in)) {
         const struct joining x = {.config = in->config,

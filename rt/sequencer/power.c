@@ -142,9 +142,12 @@ static void serve(struct gun *g, const struct gun_inputs *in, const struct gun_v
     const struct config_interlock *k = &in->config->interlock;
     const bool fresh = in->proposal != NULL && in->plan_age_us <= (int64_t)k->t_plan_ms * 1000;
     const int32_t vehicle_ma = vehicle_limit_ma(in);
+    const int32_t before_mv = g->set_mv;
     int32_t wanted_ma = 0;
     follow_voltage(g, in);
-    if (fresh) {
+    if (!fresh && before_mv >= k->v_safe_mv) {
+        g->set_mv = least(g->set_mv, before_mv); /* without a plan nothing rises (S8) */
+    } else if (fresh) {
         follow_plan_voltage(g, in, v);
         const int64_t shares_ma = take_shares(g, in, able) + in->lent_ma;
         wanted_ma = shares_ma < vehicle_ma ? (int32_t)shares_ma : vehicle_ma;
