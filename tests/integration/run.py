@@ -72,6 +72,47 @@ def full_sessions(options):
         print("# %.1f kWh billed, %.1f kWh through the guns" % (billed / 1000, metered / 1000))
 
 
+RECLAIM_MS = 5000  # a lent slot is home again within this time of a vehicle's arrival
+
+
+def islands(options):
+    """A vehicle alone borrows its neighbours' modules; one that arrives at a lent slot has it back before its own cable
+    check, on either side, while the first goes on charging; at the end everybody goes home."""
+    with Scene("islands", options, plant_args=("--handshake", "medium"), unloaded=True) as s:
+        numbers = s.numbers()
+        owner, reclaims = numbers[len(numbers) // 2], []
+        s.plug(owner, model="Audi e-tron GT", soc=20, target_soc=90)
+        s.wait_gun(owner, "charging", 60)
+        arrived = set()
+        for _ in range(2):  # after that it has a vehicle on either side
+            s.wait(lambda st: find(st, owner)["borrowed"] >= 1, 90, "a neighbour to lend")
+            time.sleep(3)
+            lent = [g["connector"] for g in s.guns() if g["boundary"] == "joined" and g["connector"] not in arrived]
+            if not lent:
+                break
+            number = lent[0]
+            arrived.add(number)
+            s.plug(number, soc=50, target_soc=90)
+            plugged = s.wait_event("the arrival", lambda e: e["type"] == "plugged" and e["connector_id"] == number, 10)
+            home = s.wait_event("slot of gun %d to be home" % number, lambda e: e["type"] == "boundary" and e["to"] == "home" and
+                                e["connector_id"] == number and e["mono_ns"] > plugged["mono_ns"], 10)
+            reclaims.append((home["mono_ns"] - plugged["mono_ns"]) / 1e6)
+            s.wait_gun(number, "charging", 60)
+            expect(s.gun(owner)["state"] == "charging", "the owner charges on", s.gun(owner)["state"])
+        expect(reclaims, "a slot was lent and reclaimed")
+        expect(max(reclaims) <= RECLAIM_MS * options.slack, "slots home in time", reclaims)
+        merges = []
+        for joined in (e for e in s.log.of("boundary") if e["to"] == "joined"):
+            begun = [e for e in s.log.of("boundary", gun=joined["connector_id"]) if e["to"] == "preparing" and e["mono_ns"] < joined["mono_ns"]]
+            merges.append((joined["mono_ns"] - begun[-1]["mono_ns"]) / 1e6)
+        for n in [owner, *arrived]:
+            s.ask(cmd="stop", gun=n)
+        s.wait(lambda st: all(g["state"] in ("finished", "available") and g["boundary"] == "home" for g in st["guns"]), 60,
+               "everybody to be home")
+        print("# %d merges, %.0f to %.0f ms; %d reclaims, %s ms" % (
+            len(merges), min(merges), max(merges), len(reclaims), ", ".join("%.0f" % ms for ms in reclaims)))
+
+
 def estop(options):
     """Emergency stop: zero and open at once on every gun, latched also over a restart of rt until a person resets, then
     the hub serves again. The hard-wired path is cut: the host alone opens."""
@@ -989,7 +1030,7 @@ def retry_rules(options):
 
 
 SCENARIOS = {
-    "full_sessions": full_sessions, "estop": estop, "unplug_everywhere": unplug_everywhere,
+    "full_sessions": full_sessions, "islands": islands, "estop": estop, "unplug_everywhere": unplug_everywhere,
     "plc_silent": contained("plc-silent", 500, "fault", ("PLC_LOST",)),
     "crc_corrupt": contained("crc-corrupt", 1000, "fault", ("PLC_COMM", "PLC_LOST"),
                              # both ends hear corruption: the PLC's own watchdog may be first, and its vehicle leaves C
