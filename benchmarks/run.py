@@ -68,7 +68,7 @@ def python(name, targets=()):
 
 
 BENCHES = {"latency": python("latency", ["ringmain-rt-heapcheck"]), "reaction": native("reaction", "ringmain-bench-reaction"),
-           "ring": native("ring", "ringmain-bench-ring"), "cycle": native("cycle", "ringmain-bench-cycle"),
+           "ring": native("ring", "ringmain-bench-ring"), "cycle": python("cycle", ["ringmain-bench-cycle"]),
            "planner": python("planner", ["ringmain-bench-planner", "ringmain-partition-dump", "test_planner_partition_oracle"]),
            "service": python("service", ["ringmain-bench-service"])}
 

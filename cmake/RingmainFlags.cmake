@@ -11,6 +11,7 @@ option(RINGMAIN_HARDEN "hardening flags (dropped in sanitizer builds)" ON)
 option(RINGMAIN_BENCHMARKS "build benchmarks/" ON)
 option(RINGMAIN_FUZZ "build fuzz targets with libFuzzer (clang)" OFF)
 option(RINGMAIN_COVERAGE "gcov instrumentation" OFF)
+option(RINGMAIN_FAST_CORE "the guard's and planner's pure core with -O3 and across its files (what ships)" OFF)
 set(RINGMAIN_SANITIZE "" CACHE STRING "value of -fsanitize=, empty for none")
 
 add_compile_definitions(_GNU_SOURCE)

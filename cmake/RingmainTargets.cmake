@@ -8,6 +8,25 @@ function(ringmain_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LIBS})
 endfunction()
 
+# ringmain_core(NAME ..)  libraries of the pure core. They are many small functions in many files, called for every slot in
+# every step: in what ships the compiler sees them together. Their objects serve ordinary links too (tests, symbol check).
+function(ringmain_core)
+  if(RINGMAIN_FAST_CORE)
+    foreach(name ${ARGN})
+      target_compile_options(${name} PRIVATE -O3 -flto -ffat-lto-objects)
+    endforeach()
+  endif()
+endfunction()
+
+# ringmain_core_program(NAME ..)  programs that link the core so
+function(ringmain_core_program)
+  if(RINGMAIN_FAST_CORE)
+    foreach(name ${ARGN})
+      target_link_options(${name} PRIVATE -O3 -flto=auto)
+    endforeach()
+  endif()
+endfunction()
+
 # ringmain_program(NAME SOURCES a.c ... [LIBS x ...])  executable in build/<preset>/bin
 function(ringmain_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})

@@ -42,7 +42,7 @@ void control_init(struct control *c, const struct config *config, const struct c
 
 /* One received frame of an interface (data, error frames included). Cheap: decodes into the image. true: what it says
  * may not wait (safety, pilot, stage, contactor feedback, insulation, a module's alarm, an interface's state changed):
- * step at once. Anything else may be gathered for a millisecond, so that a large hub is not stepped for every frame. */
+ * step at once. Anything else may be gathered for some milliseconds, so that a large hub is not stepped for every frame. */
 bool control_rx(struct control *c, uint32_t interface, const struct can_frame *frame,
                 int64_t now_us);
 

@@ -1,7 +1,7 @@
 /* The guard thread (SCHED_FIFO 90): frames in, control_step, frames out; the only owner of every output.
  *
  * Event-driven by one io_uring. One pass: drain what has completed, step once if a tick is due or a frame said what may
- * not wait (other frames and commands are gathered for a millisecond), hand the frames to the kernel, and only then publish. Nothing in it waits for another thread or process.
+ * not wait (other frames and commands are gathered for three milliseconds), hand the frames to the kernel, and only then publish. Nothing in it waits for another thread or process.
  */
 #ifndef RINGMAIN_RT_GUARD_H
 #define RINGMAIN_RT_GUARD_H
@@ -20,8 +20,11 @@
     1024 /* completions per pass: a flood of frames cannot keep a tick waiting */
 #define GUARD_COMMANDS_MAX 32 /* commands per step */
 /* Frames that can wait, and commands, are gathered for so long: thousands of frames a second that arrive one by one, or a
- * wild ringmain-nrt at the doorbell, must not cost a step each. */
-#define GUARD_GATHER_NS 1000000LL
+ * wild ringmain-nrt at the doorbell, must not cost a step each. With the tick every 5 ms that is one step between two. */
+#define GUARD_GATHER_NS 3000000LL
+/* What the planner works with is filled at the ticks of so long before its release: the last is enough, the one before
+ * stands in for it when it is late. */
+#define GUARD_PLAN_INPUT_NS (2 * EXCHANGE_GUARD_PERIOD_NS)
 /* A step of what can wait does not begin so shortly before the planner's release that the planner would wait behind it,
  * nor while it starts. Ticks and urgent frames know no such window. */
 #define GUARD_PLANNER_BEFORE_NS 200000LL
@@ -75,6 +78,7 @@ struct guard {
     uint64_t rx_last, tx_last;
     const struct cycle_output *cycle; /* the newest, ours until the next fetch */
     uint64_t cycle_seen, overruns_seen;
+    bool plan_given; /* a first plan input */
     uint64_t place_errors;
     int64_t energy_w_us; /* site power integrated over the planner's cycles */
     uint64_t commands, refused, proposals, status_published, sessions_published, events_pushed;

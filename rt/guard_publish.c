@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "rt/guard_private.h"
+#include "rt/io/clock.h"
 
 #define MWH_IN_W_US 3600000LL /* 1 mWh = 3.6 J */
 
@@ -289,7 +290,14 @@ static void feed_watchdog(struct guard *g) {
     }
 }
 
+static bool planner_comes(const struct guard *g) {
+    const int64_t period_ns = g->in.config->planner_period_ms * CLOCK_NS_PER_MS;
+    const int64_t into_ns = (g->now_ns - EXCHANGE_PLANNER_OFFSET_NS) % period_ns;
+    return period_ns - into_ns <= GUARD_PLAN_INPUT_NS;
+}
+
 static void give_plan_input(struct guard *g) {
+    g->plan_given = true;
     struct plan_input *in = triple_buffer_back(&g->in.exchange->plan_input);
     control_plan_input(g->in.control, guard_now_us(g), in);
     triple_buffer_publish(&g->in.exchange->plan_input);
@@ -299,7 +307,9 @@ void guard_publish(struct guard *g) {
     const struct cycle_output *cycle = g->cycle;
     bool cycled = cycle->cycle != g->cycle_seen;
     if (g->tick_pending) {
-        give_plan_input(g);
+        if (planner_comes(g) || !g->plan_given) {
+            give_plan_input(g);
+        }
         shm_rt_heartbeat(g->in.shm, g->now_ns);
         feed_watchdog(g);
     }
@@ -309,7 +319,7 @@ void guard_publish(struct guard *g) {
     }
     publish_sessions(g);
     bool due = g->tick_pending && g->ticks % GUARD_STATUS_TICKS == 0;
-    if (due || cycled || g->events.count > 0) {
+    if (due || g->events.count > 0) {
         publish_status(g);
         publish_latches(g);
     }

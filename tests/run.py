@@ -198,7 +198,8 @@ def part_integration(count):
         ctest(count, "dev", "integration", jobs=1)
     if build(count, "asan", ["test_virtual_time", "test_islands"]):
         ctest(count, "asan", "integration", jobs=1)
-    if build(count, "release", ["hub-programs", "ringmain-rt-heapcheck", "ringmain-stall-probe"]):
+    if build(count, "release", ["hub-programs", "ringmain-rt-heapcheck", "ringmain-stall-probe", "ringmain-bench-service"]):
+        script(count, "service study, short", ["python3", "benchmarks/service/run.py", "--bin", "build/release/bin", "--json", "out/test/service.json", "--short"], 1200)
         script(count, "the hub as a whole", ["python3", "tests/integration/run.py", "--bin", "build/release/bin"], 2100)
 
 

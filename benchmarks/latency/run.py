@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -149,7 +150,9 @@ def measure(hub_class, bin_dir, out, config, transport, rt_args, cpu, housekeepi
         status = hub.status()
         report = hub.plant_ask(cmd="report")
         theirs, their_max, beyond = result_of(cyclic, seconds)
-        hub.rt.stop()  # the rest of the hub stays, and the load
+        hub.rt.restart = False  # the rest of the hub stays, and the load
+        os.kill(hub.rt.pid, signal.SIGTERM)
+        hub.wait_for(lambda: hub.rt.pid is None, 60, "the end of ringmain-rt")
         time.sleep(1)
         cyclic = cyclictest(cpu, seconds, hist_us)
         alone, alone_max, alone_beyond = result_of(cyclic, seconds)

@@ -223,6 +223,8 @@ static void look_at_contactor(struct slot_view *view, const struct contactor_boo
                               const struct contactor_times *times) {
     const bool opening = times->now_us - book->changed_us < times->open_us;
     view->fitted |= bit;
+    view->faulty |= book->stuck || book->welded || book->untrusted ? bit : 0;
+    view->commanded |= book->command ? bit : 0;
     if (book->command) {
         view->hold |= bit;
         view->may |= bit;

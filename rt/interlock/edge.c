@@ -34,7 +34,7 @@ void edge_command(struct step *st, uint32_t slot, unsigned kind, bool closed) {
         st->view[slot].sure &= (uint16_t)~KIND_BIT(kind);
     } else if (!edge_fitted(st, slot, CONTACTOR_BC) || is_commanded(st, slot, CONTACTOR_BC)) {
         own->edge_lent = true;
-        st->edge_joins[slot] = true;
+        st->edge_joins[slot] = st->joins = true;
         slot_joint(st, slot)->joins = true;
         slot_joint(st, slot_after(st, slot))->joins = true;
     }
@@ -42,6 +42,9 @@ void edge_command(struct step *st, uint32_t slot, unsigned kind, bool closed) {
 
 /* E4, the lasting causes: a contactor that does not do or tell what it should, a slot beside it that is out. */
 static bool contactor_at_fault(const struct step *st, uint32_t slot) {
+    if ((st->view[slot].faulty & BOUNDARY_BITS) == 0) {
+        return false;
+    }
     const struct contactor_book *mc = &st->s->slot[slot].contactor[CONTACTOR_MC];
     const struct contactor_book *bc = &st->s->slot[slot].contactor[CONTACTOR_BC];
     return mc->stuck || mc->welded || mc->untrusted || bc->stuck || bc->welded || bc->untrusted;
@@ -54,9 +57,9 @@ static bool is_out(const struct interlock_slot *own) {
 }
 
 bool edge_blocked(const struct step *st, uint32_t slot) {
-    const struct interlock_slot *own = &st->s->slot[slot];
-    return (own->latched & FAULT_BIT(FAULT_BOUNDARY)) != 0 || contactor_at_fault(st, slot) ||
-           is_out(own) || is_out(&st->s->slot[slot_after(st, slot)]);
+    return (st->s->slot[slot].latched & FAULT_BIT(FAULT_BOUNDARY)) != 0 ||
+           contactor_at_fault(st, slot) || st->out_of_service[slot] ||
+           st->out_of_service[slot_after(st, slot)];
 }
 
 /* E2, one count per new sample. */
@@ -200,14 +203,7 @@ static void open_next(struct step *st, uint32_t slot, bool asked) {
 static void guard_opening(struct step *st, uint32_t slot) {
     struct interlock_slot *own = &st->s->slot[slot];
     const struct request_slot *request = &st->request->slot[slot];
-    const bool mc = is_commanded(st, slot, CONTACTOR_MC);
     const bool bc = is_commanded(st, slot, CONTACTOR_BC);
-    own->edge_refused = RULE_NONE;
-    if (!mc && !bc) {
-        own->edge_forced = false;
-        own->edge_forced_us = own->edge_apart_us = 0;
-        return;
-    }
     count_calm(st, slot);
     const bool leaves = must_leave(st, slot);
     own->edge_forced =
@@ -216,10 +212,17 @@ static void guard_opening(struct step *st, uint32_t slot) {
         open_at_once(st, slot);
     } else if (leaves || own->edge_forced || !own->edge_closed) {
         open_next(st, slot, false);
-    } else if ((mc && !request->mc) || (bc && !request->bc)) {
+    } else if (!request->mc || (bc && !request->bc)) {
         open_next(st, slot, true);
     }
     st->edge_leaves[slot] = leaves || own->edge_forced || !own->edge_closed;
+}
+
+/* What of a boundary that is open was to open is forgotten. */
+static void rest(struct step *st, uint32_t slot) {
+    struct interlock_slot *own = &st->s->slot[slot];
+    own->edge_forced = false;
+    own->edge_forced_us = own->edge_apart_us = 0;
 }
 
 static bool asks(const struct step *st, uint32_t slot) {
@@ -228,15 +231,32 @@ static bool asks(const struct step *st, uint32_t slot) {
            (request->bc && !is_commanded(st, slot, CONTACTOR_BC));
 }
 
-void edge_guard(struct step *st) {
-    bool closing = false;
+/* Of most hubs most boundaries rest most of the time: what they need of the state is read once. */
+static bool begin(struct step *st) {
+    bool busy = false;
+    st->joins = false;
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        struct interlock_slot *own = &st->s->slot[slot];
+        const struct request_slot *request = &st->request->slot[slot];
         st->moved[slot] = false;
         st->edge_leaves[slot] = false;
         st->edge_joins[slot] = false;
+        st->out_of_service[slot] = is_out(own);
+        own->edge_refused = RULE_NONE;
+        busy =
+            busy || request->mc || request->bc || (st->view[slot].commanded & BOUNDARY_BITS) != 0;
     }
+    return busy;
+}
+
+static void move(struct step *st) {
+    bool closing = false;
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
-        guard_opening(st, slot);
+        if ((st->view[slot].commanded & BOUNDARY_BITS) != 0) {
+            guard_opening(st, slot);
+        } else {
+            rest(st, slot);
+        }
         closing = closing || asks(st, slot);
     }
     if (closing) {
@@ -248,6 +268,14 @@ void edge_guard(struct step *st) {
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         st->out->slot[slot].mc = is_commanded(st, slot, CONTACTOR_MC);
         st->out->slot[slot].bc = is_commanded(st, slot, CONTACTOR_BC);
+    }
+}
+
+void edge_guard(struct step *st) {
+    if (begin(st)) {
+        move(st);
+    }
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
         st->s->slot[slot].edge_locked =
             edge_fitted(st, slot, CONTACTOR_MC) && edge_blocked(st, slot);
     }

@@ -92,8 +92,9 @@ uint64_t faults_contactor(struct step *st, uint32_t slot) {
     }
     return fault_if(welded, FAULT_CONTACTOR_WELDED) | fault_if(suspect, FAULT_CONTACTOR_FEEDBACK) |
            fault_if(gc->stuck && gc->against >= EVIDENCE, FAULT_CONTACTOR_STUCK_OPEN) |
-           fault_if(!edge_welded(st, slot) && (boundary_at_fault(&book[CONTACTOR_MC]) ||
-                                               boundary_at_fault(&book[CONTACTOR_BC])),
+           fault_if((st->view[slot].faulty & BOUNDARY_BITS) != 0 && !edge_welded(st, slot) &&
+                        (boundary_at_fault(&book[CONTACTOR_MC]) ||
+                         boundary_at_fault(&book[CONTACTOR_BC])),
                     FAULT_BOUNDARY) |
            (st->s->slot[slot].faults & FAULT_BIT(FAULT_CONTACTOR_BOOT_CLOSED)); /* boot.c */
 }

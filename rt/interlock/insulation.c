@@ -146,15 +146,19 @@ void insulation_guard(struct step *st) {
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         taken[slot] = false;
     }
-    share_monitors(st);
+    const uint16_t *shares = st->component_hold;
+    if (st->joins) {
+        share_monitors(st);
+        shares = st->watch;
+    }
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         if (st->out->slot[slot].gc && wants(st, slot)) {
-            taken[st->watch[slot]] = true;
+            taken[shares[slot]] = true;
             st->out->slot[slot].imd_enable = true;
         }
     }
     for (uint32_t slot = 0; slot < st->slots && st->lent; ++slot) {
-        bool *other = &taken[st->watch[slot]];
+        bool *other = &taken[shares[slot]];
         if (st->s->slot[slot].imd_enable && may_watch(st, slot) && !*other) {
             *other = true;
             st->out->slot[slot].imd_enable = true;
@@ -164,7 +168,7 @@ void insulation_guard(struct step *st) {
         struct interlock_slot *own = &st->s->slot[slot];
         struct output_slot *out = &st->out->slot[slot];
         const struct request_slot *request = &st->request->slot[slot];
-        bool *other = &taken[st->watch[slot]];
+        bool *other = &taken[shares[slot]];
         if (may_watch(st, slot) && !*other) {
             *other = true;
             out->imd_enable = true;

@@ -156,6 +156,36 @@ static void finish(struct step *st, uint32_t slot) {
     }
 }
 
+/* Contactors where nothing is joined: slot by slot, each read once. */
+static void decide_slots(struct step *st) {
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        boot_slot(st, slot);
+        faults_slot(st, slot);
+        faults_demand(st, slot);
+        gun_guard(st, slot);
+        module_contactors(st, slot);
+    }
+    edge_guard(st);
+}
+
+/* Where slots are joined all faults are known before the first gun is decided, and all guns before the boundaries. */
+static void decide_islands(struct step *st) {
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        boot_slot(st, slot);
+        faults_slot(st, slot);
+    }
+    island_faults(st);
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        faults_demand(st, slot);
+        gun_guard(st, slot);
+    }
+    island_look(st);
+    edge_guard(st);
+    for (uint32_t slot = 0; slot < st->slots; ++slot) {
+        module_contactors(st, slot);
+    }
+}
+
 void interlock_step(struct interlock_state *s, const struct config *config,
                     const struct image *image, const struct interlock_in *in,
                     const struct request *request, struct output *out) {
@@ -173,19 +203,10 @@ void interlock_step(struct interlock_state *s, const struct config *config,
     set_times(&st);
     gather(&st);
     faults_estop(&st);
-    for (uint32_t slot = 0; slot < st.slots; ++slot) {
-        boot_slot(&st, slot);
-        faults_slot(&st, slot);
-    }
-    island_faults(&st);
-    for (uint32_t slot = 0; slot < st.slots; ++slot) {
-        faults_demand(&st, slot);
-        gun_guard(&st, slot);
-    }
-    island_look(&st);
-    edge_guard(&st);
-    for (uint32_t slot = 0; slot < st.slots; ++slot) {
-        module_contactors(&st, slot);
+    if (st.lent) {
+        decide_islands(&st);
+    } else {
+        decide_slots(&st);
     }
     budget_islands(&st);
     for (uint32_t slot = 0; slot < st.slots; ++slot) {

@@ -43,6 +43,7 @@
 
 #define FAULT_BIT(code) (UINT64_C(1) << (code))
 #define KIND_BIT(kind)  ((uint16_t)(1u << (kind)))
+#define BOUNDARY_BITS   (KIND_BIT(CONTACTOR_MC) | KIND_BIT(CONTACTOR_BC))
 
 /* What a step knows of one slot. Bits are by enum contactor_kind.
  * may: literal two-sided topology, for everything that closes. hold: the same without mere silence of a contactor that
@@ -50,6 +51,8 @@
  * mute: fell silent without having read open. */
 struct slot_view {
     uint16_t fitted, may, hold, sure, stray, mute;
+    uint16_t commanded;      /* closed, by the last output */
+    uint16_t faulty;         /* stuck, welded or untrusted */
     bool cp_fresh, cp_ready; /* ready: C or D */
     bool live_hold;          /* GC may be closed or the inlet is energised */
     bool staged;             /* live by its vehicle's stage alone */
@@ -128,9 +131,11 @@ struct step {
     bool lent;        /* some component is joined by command */
     struct slot_view view[RM_SLOTS_MAX];
     bool edge_may[RM_SLOTS_MAX], edge_hold[RM_SLOTS_MAX], edge_stray[RM_SLOTS_MAX];
-    bool edge_leaves[RM_SLOTS_MAX]; /* it is to open: nothing may flow over it */
-    bool edge_joins[RM_SLOTS_MAX];  /* commanded to conduct in this step */
-    bool moved[RM_SLOTS_MAX];       /* T5, by component under may */
+    bool edge_leaves[RM_SLOTS_MAX];    /* it is to open: nothing may flow over it */
+    bool joins;                        /* some edge is */
+    bool edge_joins[RM_SLOTS_MAX];     /* commanded to conduct in this step */
+    bool out_of_service[RM_SLOTS_MAX]; /* E4: nothing joins it */
+    bool moved[RM_SLOTS_MAX];          /* T5, by component under may */
     uint16_t component_may[RM_SLOTS_MAX], component_hold[RM_SLOTS_MAX]; /* lowest slot of each */
     uint16_t component_sure[RM_SLOTS_MAX];
     uint16_t watch[RM_SLOTS_MAX];                        /* N1: slots that share a monitor */

@@ -40,9 +40,6 @@ static bool overdue(struct step *st, uint32_t slot, const struct joint *joint) {
 
 /* Before the stops are derived from the faults. */
 void island_faults(struct step *st) {
-    if (!st->lent) {
-        return;
-    }
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         struct joint *joint = slot_joint(st, slot);
         joint->served |= gun_commanded(st, slot);
@@ -82,9 +79,6 @@ static void look_at_gun(struct step *st, uint32_t slot, struct joint *joint) {
 
 /* After the guns have been decided, before the boundaries are. */
 void island_look(struct step *st) {
-    if (!st->lent) {
-        return;
-    }
     for (uint32_t slot = 0; slot < st->slots; ++slot) {
         slot_joint(st, slot)->served = false;
     }

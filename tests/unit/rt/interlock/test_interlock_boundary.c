@@ -40,26 +40,28 @@ static void test_boundary_that_does_not_close_is_locked_and_the_gun_goes_on(void
 
 static void test_welded_one_of_a_pair_clears_only_when_it_reads_open(void **state) {
     (void)state;
-    struct hub *hub = hub_island(true);
-    hub->contactor[0][CONTACTOR_BC] = STAYS_CLOSED;
-    hub_set(hub, &hub->image.slot[0].cp_state, CP_STATE_B);
-    hub_run(hub, 500);
-    assert_int_equal(hub->state.slot[0].latched, BIT(BOUNDARY));
-    assert_int_equal(interlock_may_not_clear(&hub->state, &hub->config, &hub->image, &hub->in, 0,
-                                             BIT(BOUNDARY), hub->now_us),
-                     BIT(BOUNDARY));
-    hub->in.clear_faults[0] = BIT(BOUNDARY);
-    hub_tick(hub, 5000);
-    hub->in.clear_faults[0] = 0;
-    assert_true(hub->state.slot[0].contactor[CONTACTOR_BC].welded);
-    assert_int_equal(hub->state.slot[0].latched, BIT(BOUNDARY));
-    hub->contactor[0][CONTACTOR_BC] = FOLLOW;
-    hub_run(hub, 20);
-    hub->in.clear_faults[0] = BIT(BOUNDARY);
-    hub_tick(hub, 5000);
-    assert_int_equal(hub->state.slot[0].latched, 0);
-    assert_false(hub->state.slot[0].contactor[CONTACTOR_BC].welded);
-    hub_free(hub);
+    for (unsigned kind = CONTACTOR_MC; kind <= CONTACTOR_BC; ++kind) {
+        struct hub *hub = hub_island(true);
+        hub->contactor[0][kind] = STAYS_CLOSED;
+        hub_set(hub, &hub->image.slot[0].cp_state, CP_STATE_B);
+        hub_run(hub, 500);
+        assert_int_equal(hub->state.slot[0].latched, BIT(BOUNDARY));
+        assert_int_equal(interlock_may_not_clear(&hub->state, &hub->config, &hub->image, &hub->in,
+                                                 0, BIT(BOUNDARY), hub->now_us),
+                         BIT(BOUNDARY));
+        hub->in.clear_faults[0] = BIT(BOUNDARY);
+        hub_tick(hub, 5000);
+        hub->in.clear_faults[0] = 0;
+        assert_true(hub->state.slot[0].contactor[kind].welded);
+        assert_int_equal(hub->state.slot[0].latched, BIT(BOUNDARY));
+        hub->contactor[0][kind] = FOLLOW;
+        hub_run(hub, 20);
+        hub->in.clear_faults[0] = BIT(BOUNDARY);
+        hub_tick(hub, 5000);
+        assert_int_equal(hub->state.slot[0].latched, 0);
+        assert_false(hub->state.slot[0].contactor[kind].welded);
+        hub_free(hub);
+    }
 }
 
 static void test_boundary_with_untrusted_feedback_opens_without_current(void **state) {
@@ -344,6 +346,75 @@ static void test_estop_is_reset_beside_a_fused_pair(void **state) {
     hub_free(hub);
 }
 
+static void test_bc_with_untrusted_feedback_parts_the_pair(void **state) {
+    (void)state;
+    struct hub *hub = hub_island(true);
+    hub->contactor[0][CONTACTOR_BC] = POLES_DIFFER;
+    hub_run(hub, 50);
+    assert_false(hub->out.slot[0].bc);
+    hub_run(hub, 150);
+    assert_false(hub->out.slot[0].mc);
+    hub_assert_goes_on(hub);
+    hub_free(hub);
+}
+
+static void test_series_pair_fused_clears_when_both_read_open(void **state) {
+    (void)state;
+    struct hub *hub = hub_island(true);
+    hub_ask(hub, 4, MV, 0);
+    hub->now_us += 31 * SECOND;
+    hub_refresh(hub);
+    hub_run(hub, 20);
+    hub->contactor[4][CONTACTOR_MC] = hub->contactor[4][CONTACTOR_BC] = STAYS_CLOSED;
+    hub_open(hub, 4);
+    hub_run(hub, 800);
+    assert_true(hub->state.slot[4].edge_fused);
+    assert_true(hub->state.slot[4].latched & BIT(CONTACTOR_WELDED)); /* slot 0 is served */
+    assert_int_equal(hub->state.slot[0].latched, 0);
+    hub_assert_goes_on(hub);
+    hub_free(hub);
+    /* the slot that is out is the clockwise one */
+    hub = hub_new(4, 2, true);
+    hub_run(hub, 500);
+    hub_close(hub, 1);
+    hub->contactor[1][CONTACTOR_MC] = hub->contactor[1][CONTACTOR_BC] = STAYS_CLOSED;
+    hub_open(hub, 1);
+    hub_run(hub, 800);
+    assert_int_equal(hub->state.slot[2].latched, BIT(CONTACTOR_WELDED));
+    hub->contactor[1][CONTACTOR_MC] = FOLLOW;
+    hub_run(hub, 50);
+    assert_int_equal(weld_kept(hub, 2), BIT(CONTACTOR_WELDED)); /* BC */
+    hub->contactor[1][CONTACTOR_BC] = FOLLOW;
+    hub_run(hub, 50);
+    assert_int_equal(weld_kept(hub, 2), 0);
+    hub->in.clear_faults[2] = BIT(CONTACTOR_WELDED);
+    hub_tick(hub, 5000);
+    hub->in.clear_faults[2] = 0;
+    hub_run(hub, 50);
+    assert_int_equal(hub->state.slot[2].latched, 0);
+    assert_int_equal(hub->state.slot[1].latched & ~BIT(BOUNDARY), 0);
+    assert_int_equal(hub->state.slot[2].island_may, 2);
+    hub_free(hub);
+}
+
+static void test_fused_pair_whose_first_slot_is_out_serves_the_second(void **state) {
+    (void)state;
+    struct hub *hub = hub_new(4, 2, false);
+    hub->config.connector[hub->config.slot[0].gun].priority_class = 1;
+    hub->config.connector[hub->config.slot[1].gun].priority_class = 0;
+    hub_run(hub, 500);
+    hub_close(hub, 0);
+    hub->contactor[0][CONTACTOR_MC] = STAYS_CLOSED;
+    hub_open(hub, 0);
+    hub_run(hub, 500);
+    hub_charging(hub, 1, MV, 10000);
+    hub_run(hub, 2000);
+    assert_true(hub->out.slot[1].gc);
+    assert_int_equal(hub_sum_ma(hub, 1), 20000);
+    assert_int_equal(hub->state.slot[1].faults, 0);
+    hub_free(hub);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_boundary_that_does_not_close_is_locked_and_the_gun_goes_on),
@@ -363,6 +434,9 @@ int main(void) {
         cmocka_unit_test(test_fused_over_the_end_of_the_ring),
         cmocka_unit_test(test_fused_pair_clears_dead_and_open_at_the_slot_that_is_out),
         cmocka_unit_test(test_estop_is_reset_beside_a_fused_pair),
+        cmocka_unit_test(test_bc_with_untrusted_feedback_parts_the_pair),
+        cmocka_unit_test(test_series_pair_fused_clears_when_both_read_open),
+        cmocka_unit_test(test_fused_pair_whose_first_slot_is_out_serves_the_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

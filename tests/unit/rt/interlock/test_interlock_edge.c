@@ -607,6 +607,42 @@ static void test_mc_alone_opens_again_at_once(void **state) {
     hub_free(hub);
 }
 
+static void test_donor_commanded_above_i_cc_refused(void **state) {
+    (void)state;
+    struct hub *hub = ready_to_join(4, false); /* 0.8 A are commanded */
+    const int32_t i_cc_ma = hub->config.interlock.i_cc_ma;
+    hub->config.interlock.i_cc_ma = 799;
+    assert_int_equal(asks(hub, 0), RULE_E1);
+    hub_run(hub, 10);
+    hub->config.interlock.i_cc_ma = i_cc_ma;
+    assert_joins(hub, 0);
+    hub_free(hub);
+}
+
+static void test_bc_that_is_not_known_open_waits(void **state) {
+    (void)state;
+    struct hub *hub = ready_to_join(4, true);
+    hub->request.slot[0].mc = true;
+    hub_run(hub, 50);
+    hub->contactor[0][CONTACTOR_BC] = READS_INVALID;
+    assert_true(hub->out.slot[0].mc);
+    hub->request.slot[0].bc = true;
+    hub_tick(hub, 5000);
+    assert_int_equal(hub->state.slot[0].edge_refused, RULE_S7);
+    hub_free(hub);
+}
+
+static void test_unmeasured_boundary_that_closes_is_booked_by_setpoints(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(4, 2);
+    hub->own_boundary_ma[2] = true;
+    hub->image.slot[2].boundary_ma.valid = false;
+    hub_close(hub, 2);
+    assert_true(hub_joined(hub, 2));
+    assert_int_equal(hub->state.slot[2].contactor[CONTACTOR_MC].loaded_operations, 0);
+    hub_free(hub);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lender_joins_and_delivers),
@@ -643,6 +679,9 @@ int main(void) {
         cmocka_unit_test(test_only_one_boundary_of_an_island_opens_at_a_time),
         cmocka_unit_test(test_nothing_opens_while_the_monitor_tests),
         cmocka_unit_test(test_mc_alone_opens_again_at_once),
+        cmocka_unit_test(test_donor_commanded_above_i_cc_refused),
+        cmocka_unit_test(test_bc_that_is_not_known_open_waits),
+        cmocka_unit_test(test_unmeasured_boundary_that_closes_is_booked_by_setpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -355,6 +355,43 @@ static void test_our_own_forced_off_is_no_fault_of_the_plc(void **state) {
     hub_free(hub);
 }
 
+static void test_estop_reset_refused_in_two_zones_names_the_first(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    for (uint32_t slot = 0; slot < 3; ++slot) {
+        hub->config.slot[slot].zone = (uint8_t)(slot + 1);
+    }
+    hub_set(hub, &hub->image.slot[1].estop_input, 1);
+    hub_set(hub, &hub->image.slot[2].estop_input, 1);
+    hub_run(hub, 50);
+    uint64_t zones = 0;
+    struct interlock_refusal why;
+    assert_false(
+        interlock_may_reset(&hub->state, &hub->config, &hub->image, hub->now_us, &zones, &why));
+    assert_int_equal(zones, 0);
+    assert_int_equal(why.slot, 1);
+    assert_int_equal(why.fault, FAULT_ESTOP);
+    hub_free(hub);
+}
+
+/* T_estop waits for the current: what is commanded closed still is in the way, also where a weld is latched beside it. */
+static void test_estop_reset_refused_while_a_gun_waits_for_its_current(void **state) {
+    (void)state;
+    struct hub *hub = hub_ready(3, 2);
+    hub->config.interlock.t_estop_ms = 500;
+    hub_charging(hub, 0, 400000, 10000);
+    hub->own_gun_ma[0] = true;
+    hub->image.slot[0].gun_ma.value = 20000;
+    hub_set(hub, &hub->image.slot[0].estop_input, 1);
+    hub_run(hub, 50);
+    hub_set(hub, &hub->image.slot[0].estop_input, 0);
+    hub->in.reset_estop = true;
+    hub_tick(hub, 5000);
+    assert_true(hub->out.slot[0].gc);
+    assert_true(hub->state.estop_latched);
+    hub_free(hub);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_estop_whole_site_in_the_same_step),
@@ -376,6 +413,8 @@ int main(void) {
         cmocka_unit_test(test_estop_that_opens_its_own_chain_still_waits_for_the_current),
         cmocka_unit_test(test_estop_beside_an_open_door_does_not_wait),
         cmocka_unit_test(test_our_own_forced_off_is_no_fault_of_the_plc),
+        cmocka_unit_test(test_estop_reset_refused_in_two_zones_names_the_first),
+        cmocka_unit_test(test_estop_reset_refused_while_a_gun_waits_for_its_current),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

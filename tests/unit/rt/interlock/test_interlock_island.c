@@ -553,6 +553,36 @@ static void test_all_off_of_a_lender_waits_for_its_own_boundary(void **state) {
     hub_free(hub);
 }
 
+/* The second time MC opens first: BC alone still holds the all-off back. */
+static void test_all_off_waits_for_both_of_a_pair(void **state) {
+    (void)state;
+    struct hub *hub = hub_island(true);
+    hub->state.slot[4].contactor[CONTACTOR_MC].operations = 2;
+    hub_ask(hub, 4, MV, 0);
+    hub_run(hub, 20);
+    hub->image.slot[4].plc_ack_fault = true;
+    hub_tick(hub, 5000);
+    assert_false(hub->out.slot[4].mc);
+    assert_true(hub->out.slot[4].bc);
+    assert_false(hub->out.slot[4].force_all_off);
+    hub_tick(hub, 5000);
+    assert_false(hub->out.slot[4].bc);
+    assert_true(hub->out.slot[4].force_all_off);
+    hub_free(hub);
+}
+
+static void test_lenders_module_out_of_reach_behind_its_open_mn_stops_nobody(void **state) {
+    (void)state;
+    struct hub *hub = hub_island(false);
+    hub->request.slot[1].module[1] = (struct request_module){0};
+    hub_run(hub, 50);
+    assert_false(hub->out.slot[1].module[1].mn);
+    hub->image.slot[1].module[1].bus_down = true;
+    hub_run(hub, 50);
+    assert_int_equal(hub->state.slot[0].stop, STOP_CLASS_NONE);
+    hub_free(hub);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_island_current_within_the_owners_limits),
@@ -584,6 +614,8 @@ int main(void) {
         cmocka_unit_test(test_current_of_the_whole_island_without_a_meter),
         cmocka_unit_test(test_faults_of_a_lenders_own_gun_leave_the_island_alone),
         cmocka_unit_test(test_all_off_of_a_lender_waits_for_its_own_boundary),
+        cmocka_unit_test(test_all_off_waits_for_both_of_a_pair),
+        cmocka_unit_test(test_lenders_module_out_of_reach_behind_its_open_mn_stops_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

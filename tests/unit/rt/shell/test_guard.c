@@ -258,7 +258,7 @@ static void test_guard_step_that_can_wait_leaves_the_planner_its_release(void **
     assert_int_equal(guard_gathered_due_ns(&guard, release_ns + 49999), release_ns + 50000);
     assert_int_equal(guard_gathered_due_ns(&guard, release_ns + 50000), release_ns + 50000);
     assert_int_equal(guard_wait_limit_ns(&guard, release_ns - 100000), 150000);
-    guard.stepped_ns = release_ns - 1100000; /* due in the window */
+    guard.stepped_ns = release_ns - GUARD_GATHER_NS - 100000; /* due in the window */
     assert_int_equal(guard_gathered_due_ns(&guard, release_ns - 300000), release_ns + 50000);
     guard.tick.due_ns = release_ns; /* a tick does not wait */
     assert_int_equal(guard_wait_limit_ns(&guard, release_ns - 100000), 100000);
@@ -315,14 +315,14 @@ static void test_guard_single_frames_that_can_wait_share_steps(void **state) {
     }
     assert_true(said > due);
     assert_in_range(control.frames - frames, said - 1, said);
-    /* one a millisecond, and one a tick; the clock may have run on in the last pass */
+    /* far less than one a millisecond and one a tick; the clock may have run on in the last pass */
     int64_t took_ms = (clock_now_ns() - start_ns) / MS + 1;
     assert_true(control.steps - steps <= (uint32_t)(took_ms + took_ms / 5 + 2));
     /* and none of those left out, however much of the time others had the processor */
     assert_true(due > 0 && control.steps - steps >= due);
 }
 
-/* What waits does so for a millisecond, not for the tick. */
+/* What waits does so for its three milliseconds at most. */
 static void test_guard_frame_that_can_wait_is_stepped_within_its_time(void **state) {
     (void)state;
     run_ms(10);
@@ -336,7 +336,7 @@ static void test_guard_frame_that_can_wait_is_stepped_within_its_time(void **sta
         }
         int64_t stepped_ns = guard.stepped_ns;
         if (guard.frames_pending) {
-            /* a millisecond, and what the planner's release keeps clear */
+            /* its time, and what the planner's release keeps clear */
             assert_true(guard_wait_limit_ns(&guard, guard.now_ns) <= GUARD_GATHER_NS + 250000);
             (void)uring_wait(&guard.uring, guard_wait_limit_ns(&guard, clock_now_ns()));
             guard_pass(&guard);
@@ -350,7 +350,7 @@ static void test_guard_frame_that_can_wait_is_stepped_within_its_time(void **sta
     }
 }
 
-/* A stranger at the doorbell costs at most a step a millisecond. */
+/* A stranger at the doorbell costs less than a step a millisecond. */
 static void test_guard_storm_of_doorbells_is_bounded(void **state) {
     (void)state;
     run_ms(10);
@@ -698,6 +698,26 @@ static void test_guard_and_planner_exchange_every_cycle(void **state) {
     assert_true(cycle.overruns <= late);
 }
 
+/* Filled for the planner alone: at the two ticks before its release, and once at the start. */
+static void test_guard_gives_the_planner_input_before_its_release_only(void **state) {
+    (void)state;
+    run_ms(10);
+    assert_true(control.plan_inputs >= 1);
+    const int64_t start_ns = clock_now_ns();
+    const uint32_t inputs = control.plan_inputs;
+    run_ms(500);
+    const int64_t most = 2 * ((clock_now_ns() - start_ns) / (50 * MS) + 1);
+    assert_true(control.plan_inputs > inputs && control.plan_inputs - inputs <= most);
+    for (int n = 0; n < 30; n++) {
+        const uint32_t before = control.plan_inputs;
+        (void)uring_wait(&guard.uring, guard_wait_limit_ns(&guard, clock_now_ns()));
+        guard_pass(&guard);
+        const int64_t into_ns = (guard.now_ns - 5 * MS / 2) % (config.planner_period_ms * MS);
+        const bool close = config.planner_period_ms * MS - into_ns <= 10 * MS;
+        assert_int_equal(control.plan_inputs != before, close && guard.tick_pending);
+    }
+}
+
 static void test_cycle_not_finished_at_next_release_is_an_overrun(void **state) {
     (void)state;
     run_ms(10);
@@ -784,6 +804,7 @@ int main(void) {
         TEST(test_guard_status_carries_the_shells_share),
         TEST(test_guard_session_change_is_published),
         TEST(test_guard_and_planner_exchange_every_cycle),
+        TEST(test_guard_gives_the_planner_input_before_its_release_only),
         TEST(test_cycle_not_finished_at_next_release_is_an_overrun),
         TEST(test_cycle_without_any_image_proposes_nothing),
         TEST(test_guard_run_stop_waits_for_idle_then_ends),
