@@ -180,7 +180,7 @@ void control_proposal(struct control *c, const struct proposal *proposal, int64_
 /* ---- one step ---------------------------------------------------------------------------------------------- */
 
 /* A lease that ended does not free power at once: what it allowed still bounds the fail-safe limit until T_grid has
- * passed, and never more than the fail-safe limit is used in that time (S12). */
+ * passed, and never more than the fail-safe limit is used until then (S12). */
 static void follow_leases(struct control *c, int64_t now_us) {
     const struct control_lease *site = &c->site;
     const bool leased = site->valid && now_us < site->until_us;

@@ -104,7 +104,8 @@ static void gather(struct net *n, struct slot *s) {
         n->c += MODULE_CAPACITANCE_F;
         n->q += MODULE_CAPACITANCE_F * r->v;
         n->g += r->bleed_s;
-        driven |= r->converting; /* also at no current: the discharge circuit works when all are off */
+        driven |=
+            r->converting; /* also at no current: the discharge circuit works when all are off */
         if (source_live(r)) {
             add_source(n, r);
         }

@@ -16,7 +16,7 @@ static void test_plan_rules_are_those_of_the_configuration(void **state) {
     assert_int_equal(in.rules.mode, SHARING_MODE_LEXIMIN);
     assert_int_equal(in.rules.slots_max, 8);
     assert_int_equal(in.rules.holding_s, 120);
-    assert_int_equal(in.rules.operation_cost_kj, 60);
+    assert_int_equal(in.rules.operation_cost_kj, 2500);
     assert_int_equal(in.rules.power_min_w, 3000);
     assert_int_equal(in.rules.rotation_us, 600000000);
     assert_int_equal(in.rules.departure_soon_us, 0);
