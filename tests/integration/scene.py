@@ -1,4 +1,5 @@
 """A whole hub for the scenarios of run.py: starts it, asks it, waits for it, reads its log, judges it at the end."""
+import bisect
 import json
 import os
 import resource
@@ -31,7 +32,7 @@ class Probe:
 
     def __init__(self, options):
         os.makedirs(options.out, exist_ok=True)
-        self.path = os.path.join(options.out, "stalls.log")
+        self.path, self.at, self.seen = os.path.join(options.out, "stalls.log"), 0, {}  # {cpu: (when it woke, how late)}
         with open(self.path, "wb") as out:
             self.process = subprocess.Popen([os.path.join(options.bin, "ringmain-stall-probe"), str(PROBE_PRIORITY)], stdin=subprocess.DEVNULL,
                                             stdout=out, preexec_fn=demo.die_with_parent, start_new_session=True)
@@ -44,15 +45,27 @@ class Probe:
         with open(self.path) as f:
             return sum(line.startswith("cpu ") for line in f) >= (os.cpu_count() or 1)
 
+    def _catch_up(self):
+        with open(self.path, "rb") as f:
+            f.seek(self.at)
+            data = f.read()
+        whole = data[:data.rfind(b"\n") + 1]
+        self.at += len(whole)
+        for words in (line.split() for line in whole.splitlines()):
+            if words[0] == b"late":
+                woke, late = self.seen.setdefault(int(words[1]), ([], []))
+                woke.append(int(words[2]) + int(words[3]))
+                late.append(int(words[3]))
+
     def read(self, since_ns, until_ns, cpu=None):
         """[(due_ns, late_ns)] of the wakings that were due or late within that time."""
+        self._catch_up()
         found = []
-        with open(self.path) as f:
-            for words in (line.split() for line in f if line.endswith("\n")):
-                if words[0] == "late" and cpu in (None, int(words[1])):
-                    due, late = int(words[2]), int(words[3])
-                    if due + late >= since_ns and due <= until_ns:
-                        found.append((due, late))
+        for number, (woke, late) in self.seen.items():
+            for i in range(bisect.bisect_left(woke, since_ns) if cpu in (None, number) else len(woke), len(woke)):
+                if woke[i] - late[i] > until_ns:
+                    break
+                found.append((woke[i] - late[i], late[i]))
         return found
 
     def worst_ms(self, since_ns):

@@ -25,7 +25,7 @@ PROGRAMS = ("ringmain-rt", "ringmain-nrt", "ringmainctl", "ringmain-plant", "rin
 ISOLATED = 1
 APPEND = "isolcpus=managed_irq,domain,1 nohz_full=1 rcu_nocbs=1 irqaffinity=0"
 PYTHON = ("json socket subprocess threading ctypes argparse random signal time shutil traceback re struct selectors "
-          "importlib.util select array resource tempfile contextlib io").split()
+          "importlib.util select array resource tempfile contextlib io bisect").split()
 WATCHDOG = ["-device", "i6300esb", "-action", "watchdog=reset"]
 HUB_SCENARIOS = ("real_time", "full_sessions", "estop", "nrt_killed", "rt_killed", "planner_stopped", "clean_stop")
 LARGE = ("real_time",)  # on the default hub
