@@ -14,16 +14,17 @@ static inline bool can_error_state(const struct can_frame *frame, enum interface
     const uint8_t passive = CAN_ERR_CRTL_RX_PASSIVE | CAN_ERR_CRTL_TX_PASSIVE;
     const uint8_t warning = CAN_ERR_CRTL_RX_WARNING | CAN_ERR_CRTL_TX_WARNING;
     const uint8_t controller = (frame->can_id & CAN_ERR_CRTL) != 0 ? frame->data[1] : 0;
+    const bool restarted = (frame->can_id & CAN_ERR_RESTARTED) != 0;
+    const bool active =
+        (controller & (passive | warning)) == 0 && (controller & CAN_ERR_CRTL_ACTIVE) != 0;
     if ((frame->can_id & CAN_ERR_BUSOFF) != 0) {
         *state = INTERFACE_BUS_OFF;
-    } else if ((frame->can_id & CAN_ERR_RESTARTED) != 0) {
+    } else if (restarted || active) {
         *state = INTERFACE_UP;
     } else if ((controller & passive) != 0) {
         *state = INTERFACE_PASSIVE;
     } else if ((controller & warning) != 0) {
         *state = INTERFACE_WARNING;
-    } else if ((controller & CAN_ERR_CRTL_ACTIVE) != 0) {
-        *state = INTERFACE_UP;
     } else {
         return false;
     }

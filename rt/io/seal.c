@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -27,9 +28,8 @@ static size_t mapped_bytes(void) {
     unsigned long pages = 0;
     FILE *f = fopen("/proc/self/statm", "re");
     if (f != NULL) {
-        if (fscanf(f, "%lu", &pages) != 1) {
-            pages = 0;
-        }
+        char text[128];
+        pages = fgets(text, sizeof text, f) != NULL ? strtoul(text, NULL, 10) : 0;
         fclose(f);
     }
     return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);

@@ -96,6 +96,7 @@ int64_t budget_offer(const struct budget *b, int64_t limit_w, uint32_t i) {
         rest_w -= demand_w;
         others--;
     }
+    assert(others >= 1); /* claim i itself is one of its group */
     return rest_w / others;
 }
 
@@ -112,7 +113,7 @@ bool budget_is_behind(const struct budget *b, uint32_t i) {
 void budget_transition(const struct budget *b, int64_t limit_w, const int64_t *target_w,
                        const int64_t *held_w, int64_t unheld_w, int64_t *grant_w) {
     struct budget_claim raise[RM_SLOTS_MAX];
-    int64_t raised_w[RM_SLOTS_MAX];
+    int64_t raised_w[RM_SLOTS_MAX] = {0};
     int64_t free_w = (limit_w < BUDGET_W_MAX ? limit_w : BUDGET_W_MAX) - clamped(unheld_w);
     for (uint32_t i = 0; i < b->count; i++) {
         const int64_t held = clamped(held_w[i]);

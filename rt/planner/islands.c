@@ -48,14 +48,11 @@ static void ask_gun(const struct islands_view *v, uint32_t slot, struct partitio
     out->wants = w->serves && !v->suspended[slot];
     out->priority_class = w->priority_class;
     out->order = v->in->slot[slot].arrival_us;
-    if (!out->wants) {
-        out->demand_w = 0;
-        out->mv = rules->default_mv;
-    } else if (w->set_mv > 0) {
+    if (out->wants && w->set_mv > 0) {
         out->demand_w =
             forecast_w(&v->forecast[slot], w->ask_w, (int64_t)rules->holding_s * 1000000 / 2);
         out->mv = w->now_mv;
-    } else if (!wanted) {
+    } else if (!out->wants || !wanted) {
         out->demand_w = 0;
         out->mv = rules->default_mv;
     }

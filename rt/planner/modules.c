@@ -70,7 +70,7 @@ static uint8_t *run_of(struct modules *m, const struct island *island, const str
 }
 
 static bool runs(struct modules *m, const struct island *island, const struct candidate *c) {
-    return (*run_of(m, island, c) >> c->module & 1u) != 0;
+    return ((unsigned)*run_of(m, island, c) >> c->module & 1u) != 0;
 }
 
 static void set(struct modules *m, const struct island *island, const struct candidate *c,
@@ -90,7 +90,7 @@ static void drop_unable(struct modules *m, const struct island *island, uint32_t
         }
         for (uint32_t j = 0; j < RM_MODULES_PER_SLOT_MAX; j++) {
             if (island->able_ma[k][j] <= 0) {
-                m->run[slot] = (uint8_t)(m->run[slot] & ~(1u << j));
+                m->run[slot] = (uint8_t)((unsigned)m->run[slot] & ~(1u << j));
             }
         }
     }

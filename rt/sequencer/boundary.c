@@ -258,7 +258,9 @@ static void start_unloading(struct boundary *b, const struct boundary_inputs *in
 static uint8_t first_modules(const struct boundary_inputs *in, uint32_t slot, uint8_t usable) {
     uint8_t mask = 0;
     for (uint32_t j = 0; j < in->config->slot[slot].module_count; j++) {
-        mask |= in->proposal->slot[slot].module[j].mn ? (uint8_t)(1u << j) : 0;
+        if (in->proposal->slot[slot].module[j].mn) {
+            mask |= (uint8_t)(1u << j);
+        }
     }
     return (mask & usable) != 0 ? (uint8_t)(mask & usable) : usable;
 }
