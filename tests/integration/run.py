@@ -177,8 +177,8 @@ class Puller:
             self.s.ask(cmd="swipe", gun=self.number, token="04A1B2C3")
             self.swiped = True
         if STATES.index(self.target) > STATES.index("charging") and "charging" in seen and not self.stopped:
-            if self.target == "ramp-down":  # asked from outside: the vehicle takes a moment to follow, which can be hit
-                self.stopped = bool(self.s.nrt(cmd="stop", gun=self.number).get("ok"))
+            if self.target == "ramp-down":  # asked from outside and under power: the current takes a moment to fall, which can be hit
+                self.stopped = self.s.gun(self.number)["power_w"] > 20000 and bool(self.s.nrt(cmd="stop", gun=self.number).get("ok"))
             else:
                 self.s.ask(cmd="stop", gun=self.number)
                 self.stopped = True
