@@ -25,18 +25,15 @@ static void ask_edge(const struct plan_edge *e, struct partition_slot *out) {
     out->edge_cost = cost < 1000000 ? (uint32_t)cost : 1000000u;
 }
 
-/* joined: it conducts to somebody already, and what it would take to join does not matter any more. */
-static void ask_modules(const struct plan_slot *s, bool joined, struct partition_slot *out) {
-    const int32_t lend_max_mv = joined || s->lend_max_mv <= 0 ? INT32_MAX : s->lend_max_mv;
+static void ask_modules(const struct plan_slot *s, struct partition_slot *out) {
     out->modules =
         s->module_count < RM_MODULES_PER_SLOT_MAX ? s->module_count : RM_MODULES_PER_SLOT_MAX;
     for (uint32_t j = 0; j < out->modules; j++) {
         const struct plan_module *m = &s->module[j];
-        const int32_t max_mv = m->max_mv > 0 ? m->max_mv : INT32_MAX;
         out->module[j] = (struct partition_module){
             .max_w = m->healthy && m->capability_w > 0 ? m->capability_w : 0,
             .max_ma = m->capability_ma > 0 ? m->capability_ma : 0,
-            .max_mv = max_mv < lend_max_mv ? max_mv : lend_max_mv,
+            .max_mv = m->max_mv > 0 ? m->max_mv : INT32_MAX,
             .min_mv = m->min_mv};
     }
 }
@@ -69,6 +66,34 @@ int64_t islands_site_w(const struct islands_view *v) {
     return input_w > 0 ? wish_output_w(input_w, v->efficiency_permille) : 0;
 }
 
+/* The nearest gun that wants, in one direction, needs more than this slot's bus may rise to: nothing towards it. */
+static bool out_of_reach(const struct partition_input *q, uint32_t slot, bool clockwise,
+                         int32_t max_mv) {
+    uint32_t at = slot;
+    for (uint32_t k = 1; k < q->arc_max && k < q->slots; k++) {
+        at = clockwise ? topology_next(at, q->slots) : topology_previous(at, q->slots);
+        if (q->slot[at].wants) {
+            return q->slot[at].mv > max_mv;
+        }
+    }
+    return false;
+}
+
+/* A slot that has joined already stays; one that has not keeps apart from who is too high for it, so that nobody is promised
+ * what lies beyond it either. */
+static void keep_apart(const struct islands_view *v, struct partition_input *out) {
+    for (uint32_t i = 0; i < v->slots; i++) {
+        const int32_t max_mv = v->in->slot[i].lend_max_mv;
+        const uint32_t sides[2] = {topology_previous(i, v->slots), i};
+        for (uint32_t k = 0; k < 2 && max_mv > 0 && v->topology->feeds[i] < 0; k++) {
+            if (out->slot[sides[k]].edge == PARTITION_EDGE_FREE &&
+                out_of_reach(out, i, k == 1, max_mv)) {
+                out->slot[sides[k]].edge = PARTITION_EDGE_KEEP_OPEN;
+            }
+        }
+    }
+}
+
 void islands_ask(const struct islands_view *v, struct partition_input *out) {
     const uint32_t arc_max = v->in->rules.slots_max;
     out->slots = v->slots;
@@ -78,10 +103,11 @@ void islands_ask(const struct islands_view *v, struct partition_input *out) {
     for (uint32_t i = 0; i < v->slots; i++) {
         const struct plan_slot *s = &v->in->slot[i];
         ask_gun(v, i, &out->slot[i]);
-        ask_modules(s, v->topology->feeds[i] >= 0, &out->slot[i]);
+        ask_modules(s, &out->slot[i]);
         ask_edge(&s->edge, &out->slot[i]);
         out->slot[i].blocked = s->blocked || s->arriving || v->topology->gun[i];
     }
+    keep_apart(v, out);
 }
 
 static bool is_free(const struct partition_input *q, const int16_t *owner, uint32_t slot) {

@@ -169,23 +169,44 @@ static void test_guidance_nothing_free_recommends_nothing(void **state) {
     assert_int_equal(f.out.guide_slot, -1);
 }
 
-/* A vehicle that is still plugged in at 3 after its session bears 390 V, the one at 2 has 400: the slot beyond is none. */
+static void finished(uint32_t slot, int32_t bears_mv) {
+    f.in.slot[slot].state = GUN_STATE_FINISHED;
+    f.in.slot[slot].free = false;
+    f.in.slot[slot].lend_max_mv = bears_mv;
+}
+
+/* A vehicle that is still plugged in at 3 after its session bears 390 V, the one at 2 has 400: neither slot 3 nor what
+ * lies beyond it is counted on. */
 static void test_sharing_slot_that_cannot_rise_that_high_is_not_counted_on(void **state) {
     (void)state;
-    f.in.slot[3].state = GUN_STATE_FINISHED;
-    f.in.slot[3].free = false;
-    f.in.slot[3].lend_max_mv = 390000;
-    f.in.slot[1].state = GUN_STATE_FINISHED;
-    f.in.slot[1].free = false;
-    f.in.slot[1].lend_max_mv = 420000;
-    follower_charge(&f, 2, 110000);
-    seconds(30);
-    assert_false(f.out.slot[2].edge_closed);
+    finished(3, 390000);
+    finished(1, 420000);
+    finished(0, 390000);
+    follower_charge(&f, 2, 200000);
+    seconds(60);
+    assert_false(f.out.slot[2].edge_closed || f.out.slot[3].edge_closed);
+    assert_false(f.out.slot[0].edge_closed || f.out.slot[5].edge_closed);
     assert_true(f.out.slot[1].edge_closed && f.out.slot[1].owner == 2);
+    assert_int_equal(follower_slots(&f, 2), 2);
     f.in.slot[1].lend_max_mv = 390000; /* joined already: no reason to leave */
     seconds(60);
-    assert_true(f.out.slot[1].edge_closed);
-    assert_int_equal(f.out.slot[2].capacity_w / 1000, 119);
+    assert_int_equal(follower_slots(&f, 2), 2);
+}
+
+/* Too high for the gun on one side, not for the one on the other. */
+static void test_sharing_slot_lends_to_the_side_it_can_reach(void **state) {
+    (void)state;
+    finished(1, 420000);
+    follower_charge(&f, 0, 110000);
+    follower_charge(&f, 5, 50000);
+    follower_charge(&f, 2, 170000); /* 423 A: 296 kW at its voltage */
+    f.in.slot[2].target_mv = 750000;
+    f.in.slot[2].bus_mv = 700000;
+    f.in.slot[2].ev_max_mv = 800000;
+    seconds(60);
+    assert_int_equal(follower_slots(&f, 2), 3);
+    assert_int_equal(follower_slots(&f, 0), 2);
+    assert_int_equal(f.out.slot[1].owner, 0);
 }
 
 /* Past mistake 2, on the ring: turned by k slots, the answer turns by k. */
@@ -249,6 +270,7 @@ int main(void) {
         TEST(test_guidance_looks_ten_minutes_ahead),
         TEST(test_guidance_nothing_free_recommends_nothing),
         TEST(test_sharing_slot_that_cannot_rise_that_high_is_not_counted_on),
+        TEST(test_sharing_slot_lends_to_the_side_it_can_reach),
         TEST(test_sharing_turning_the_ring_turns_the_answer),
         TEST(test_sharing_derating_comes_and_goes_with_its_cause),
     };
